@@ -1,0 +1,5 @@
+//! Events.
+
+mod kind;
+
+pub use kind::{EventKind, Severity, WebhookKind};

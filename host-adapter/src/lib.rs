@@ -1,0 +1,1 @@
+//! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
