@@ -7,12 +7,14 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod dispatch;
 pub mod error;
 pub mod event;
 pub mod outcome;
 pub mod retry;
 pub mod time;
 
+pub use dispatch::{Health, LaneId, Record, Ticket, Verdict};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
 pub use outcome::{Fault, Gone, Outcome};
