@@ -1,3 +1,7 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
+pub mod clock;
 pub mod config;
+pub mod entropy;
+pub mod samples;
+pub mod telemetry;
