@@ -7,14 +7,20 @@
 #[cfg(test)]
 extern crate std;
 
+mod buffer;
+mod decimal;
 pub mod error;
 pub mod event;
 pub mod outcome;
+pub mod payload;
 pub mod retry;
+pub mod sign;
 pub mod time;
 
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
 pub use outcome::{Fault, Gone, Outcome};
+pub use payload::Payload;
 pub use retry::Schedule;
+pub use sign::{SignatureBlock, SigningKey, Token};
 pub use time::{Duration, Instant, UnixTime};
