@@ -13,6 +13,7 @@ extern crate std;
 mod base64;
 mod buffer;
 mod decimal;
+pub mod dispatch;
 pub mod endpoint;
 pub mod error;
 pub mod event;
@@ -23,6 +24,7 @@ pub mod retry;
 pub mod sign;
 pub mod time;
 
+pub use dispatch::{Health, LaneId, Record, Ticket, Verdict};
 pub use endpoint::{Endpoints, Host, Subscriptions, Url};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
