@@ -9,12 +9,14 @@ extern crate std;
 
 pub mod error;
 pub mod event;
+pub mod json;
 pub mod outcome;
 pub mod retry;
 pub mod time;
 
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
+pub use json::{InputError, RawJson};
 pub use outcome::{Fault, Gone, Outcome};
 pub use retry::Schedule;
 pub use time::{Duration, Instant, UnixTime};
