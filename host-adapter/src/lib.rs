@@ -1,5 +1,6 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
