@@ -14,7 +14,9 @@ pub mod outcome;
 pub mod retry;
 pub mod time;
 
-pub use dispatch::{Health, LaneId, Record, Ticket, Verdict};
+pub use dispatch::{
+    Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,
+};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
 pub use outcome::{Fault, Gone, Outcome};
