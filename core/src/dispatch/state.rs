@@ -231,9 +231,9 @@ where
             slot.uncount();
         });
         if due <= now {
-            self.make_ready(index)
+            self.make_ready(index);
         } else {
-            self.make_waiting(index)
+            self.make_waiting(index);
         }
         Ok(Ticket { index, generation: self.slot(index).generation })
     }
