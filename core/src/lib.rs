@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod host;
 pub mod http;
 pub mod json;
 pub mod outcome;
