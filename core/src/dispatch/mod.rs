@@ -67,9 +67,11 @@ mod health;
 mod lane;
 mod queue;
 mod record;
+mod rings;
 mod slot;
 mod state;
 mod timers;
+mod window;
 
 pub use health::Health;
 pub use lane::Lane;
