@@ -1,1 +1,4 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
+
+pub mod secrets;
+pub mod storage;
