@@ -2,3 +2,9 @@
 
 pub mod secrets;
 pub mod storage;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod samples;
+pub mod telemetry;
