@@ -1,10 +1,11 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
-pub mod secrets;
-pub mod storage;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod samples;
+pub mod secrets;
+pub mod shard;
+pub mod storage;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! `sealpost verify`: is this payload signed with this key?
 
+use sealpost_core::host::Clock as _;
 use std::io::{Read as _, Write as _, stdin, stdout};
 
 use sealpost_core::json;
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if body.len() as u64 > MAX_PAYLOAD {
         return Err(Failure::Failed("the payload is longer than 8 MiB; no webhook is".to_owned()));
     }
-    match verify(&body, &key, args.max_age, SystemClock::new().wall()) {
+    match verify(&body, &key, args.max_age, SystemClock::new().unix()) {
         Ok(Valid { age, event, id }) => {
             writeln!(stdout(), "valid: signed {age} s ago, event {event}, id {id}")?;
             Ok(())

@@ -1,5 +1,6 @@
 //! An item on its way into a batch: checked, in one line, with an id.
 
+use sealpost_core::host::Clock as _;
 use sealpost_core::json;
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +22,7 @@ pub(super) enum Ids {
 impl Ids {
     fn id(&self, item: &Item) -> String {
         match self {
-            Self::Fresh(clock) => entropy::event_id(clock.wall()),
+            Self::Fresh(clock) => entropy::event_id(clock.unix()),
             Self::OfContent { domain } => {
                 let digest = Sha256::new()
                     .chain_update(domain)
