@@ -9,6 +9,8 @@
 
 mod jobs;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
