@@ -38,6 +38,26 @@ impl SystemClock {
         let now = self.unix();
         now.secs().saturating_mul(1000).saturating_add(u64::from(now.subsec_micros() / 1000))
     }
+
+    /// The instant of a wall-clock time in milliseconds since 1970, as both clocks stand now.
+    #[must_use]
+    pub fn instant_of(&self, wall_millis: i64) -> Instant {
+        let from_now = wall_millis.saturating_sub_unsigned(self.wall_millis());
+        Instant::from_millis(self.now().as_millis().saturating_add_signed(from_now))
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let millis = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Instant::from_millis(millis.saturating_add(HEAD_START_MILLIS))
+    }
+
+    /// Wall time; 1970 if the system's clock stands before it.
+    fn unix(&self) -> UnixTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixTime::new(since.as_secs(), since.subsec_micros())
+    }
 }
 
 impl Clock for SystemClock {

@@ -5,4 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod samples;
+pub mod secrets;
+pub mod shard;
+pub mod storage;
 pub mod telemetry;

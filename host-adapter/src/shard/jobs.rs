@@ -115,7 +115,8 @@ impl Jobs {
 
     /// The attempt's deadline has passed: its connection is closed.
     pub(super) fn abort(&mut self, ticket: Ticket) {
-        if let Some(attempt) = place(&mut self.jobs, ticket.slot()).as_mut().and_then(|job| job.attempt.take())
+        if let Some(attempt) =
+            place(&mut self.jobs, ticket.slot()).as_mut().and_then(|job| job.attempt.take())
         {
             attempt.abort();
         }

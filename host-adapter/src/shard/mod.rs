@@ -9,13 +9,15 @@
 
 mod jobs;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, Limits, Slot};
 use sealpost_core::host::{Clock as _, Transport};
-use sealpost_core::{Gone, Instant, Outcome, Record, Ticket, Url, Verdict};
+use sealpost_core::{Fault, Gone, Instant, Outcome, Record, Ticket, Url, Verdict};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep_until;
@@ -46,8 +48,10 @@ pub struct Policy {
     pub drain_deadline: Duration,
 }
 
+/// What an attempt comes to that cannot even be signed: retried, since a key or a secret can be mended.
+const UNUSABLE: Outcome = Outcome::retry(Fault::Connect);
+
 /// One shard.
-#[derive(Debug)]
 pub struct Shard<T> {
     index: usize,
     store: Store,
@@ -63,7 +67,14 @@ pub struct Shard<T> {
 
 impl<T: Transport + 'static> Shard<T> {
     /// Shard number `index`, which listens to this inbox of the store. `seed` feeds the jitter of retries.
-    pub fn new(index: usize, store: Store, inbox: Inbox, transport: Arc<T>, policy: Policy, seed: u32) -> Self {
+    pub fn new(
+        index: usize,
+        store: Store,
+        inbox: Inbox,
+        transport: Arc<T>,
+        policy: Policy,
+        seed: u32,
+    ) -> Self {
         let slots = policy.window.clamp(1, u32::from(u16::MAX)) as usize;
         let (slots, lanes) = (vec![Slot::EMPTY; slots], vec![Lane::CLOSED; slots]);
         let dispatcher =
@@ -106,7 +117,11 @@ impl<T: Transport + 'static> Shard<T> {
             }
             self.take_what_waits();
             if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
-                warn!(shard = self.index, attempts = self.dispatcher.in_flight(), "stopped with attempts in flight");
+                warn!(
+                    shard = self.index,
+                    attempts = self.dispatcher.in_flight(),
+                    "stopped with attempts in flight"
+                );
                 break;
             }
         }
@@ -156,9 +171,9 @@ impl<T: Transport + 'static> Shard<T> {
         let prepared = self.signer.sign(&delivery, self.clock.unix());
         let transport = Arc::clone(&self.transport);
         Some(self.attempts.spawn_local(async move {
-            let Some(signed) = prepared else { return (attempt.ticket, Signer::FAILED) };
+            let Some(signed) = prepared else { return (attempt.ticket, UNUSABLE) };
             let Ok(url) = Url::parse(delivery.endpoint.url().expose()) else {
-                return (attempt.ticket, Signer::FAILED);
+                return (attempt.ticket, UNUSABLE);
             };
             let answer = transport.post(&url, &signed.headers(), &signed.payload).await;
             (attempt.ticket, answer.into())
@@ -275,7 +290,7 @@ impl<T: Transport + 'static> Shard<T> {
             (delivery.id, delivery.attempts, delivery.due, delivery.endpoint.health());
         let now = self.clock.now();
         let admitted = self.jobs.open(&mut self.dispatcher, &delivery.endpoint).and_then(|lane| {
-            let due = self.clock.monotonic_of(due);
+            let due = self.clock.instant_of(due);
             self.dispatcher.admit(now, id, lane, attempts, due)
         });
         match admitted {
