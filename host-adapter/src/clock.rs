@@ -60,19 +60,6 @@ impl Clock for SystemClock {
     }
 }
 
-impl Clock for SystemClock {
-    fn now(&self) -> Instant {
-        let millis = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Instant::from_millis(millis.saturating_add(HEAD_START_MILLIS))
-    }
-
-    /// Wall time; 1970 if the system's clock stands before it.
-    fn unix(&self) -> UnixTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixTime::new(since.as_secs(), since.subsec_micros())
-    }
-}
-
 impl Default for SystemClock {
     fn default() -> Self {
         Self::new()

@@ -1,6 +1,5 @@
 //! `sealpost verify`: is this payload signed with this key?
 
-use sealpost_core::host::Clock as _;
 use std::io::{Read as _, Write as _, stdin, stdout};
 
 use sealpost_core::host::Clock as _;
