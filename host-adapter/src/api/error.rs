@@ -134,7 +134,9 @@ impl fmt::Display for Error {
         match self {
             Self::Unauthorized => f.write_str("Forbidden"),
             Self::UnknownRoute => f.write_str("Not found: there is no such route"),
-            Self::MethodNotAllowed => f.write_str("Method not allowed: the Allow header names those that are"),
+            Self::MethodNotAllowed => {
+                f.write_str("Method not allowed: the Allow header names those that are")
+            }
             Self::UnknownDomain => f.write_str("Domain not found"),
             Self::UnknownWebhook => f.write_str("Webhook not found"),
             Self::WebhookExists(kind) => {
@@ -160,9 +162,9 @@ impl fmt::Display for Error {
                 write!(f, "Events whose id is stored with other content: {total}; nothing was stored")
             }
             Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
-            Self::Unavailable => {
-                f.write_str("The store is not available at the moment; nothing was stored, send it again later")
-            }
+            Self::Unavailable => f.write_str(
+                "The store is not available at the moment; nothing was stored, send it again later",
+            ),
         }
     }
 }

@@ -108,7 +108,10 @@ impl CursorKey {
 
     /// The cursor of this text; `None` where this key never wrote it for this domain.
     pub(super) fn open(&self, domain: &str, text: &str) -> Option<Cursor> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.get(..).filter(|text| text.len() <= MAX_TEXT)?).ok()?;
+        if text.len() > MAX_TEXT {
+            return None;
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (bytes, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_LEN)?)?;
         self.mac(domain, bytes).verify_truncated_left(mac).ok()?;
         decode(bytes)
@@ -116,7 +119,12 @@ impl CursorKey {
 
     fn mac(&self, domain: &str, bytes: &[u8]) -> Hmac<Sha256> {
         // A domain name holds no NUL, so that no other pair gives the same message.
-        self.0.clone().chain_update(b"events cursor\0").chain_update(domain).chain_update(b"\0").chain_update(bytes)
+        self.0
+            .clone()
+            .chain_update(b"events cursor\0")
+            .chain_update(domain)
+            .chain_update(b"\0")
+            .chain_update(bytes)
     }
 }
 
@@ -146,11 +154,8 @@ fn decode(bytes: &[u8]) -> Option<Cursor> {
     let (floor, rest) = rest.split_first_chunk()?;
     let (snapshot, rest) = rest.split_first_chunk()?;
     let (seq, filter) = rest.split_first_chunk()?;
-    let range = Range {
-        from: i64::from_be_bytes(*from),
-        to: i64::from_be_bytes(*to),
-        ascending: flags & 1 != 0,
-    };
+    let range =
+        Range { from: i64::from_be_bytes(*from), to: i64::from_be_bytes(*to), ascending: flags & 1 != 0 };
     let walk = Walk {
         range,
         filter: Filter::from_text(str::from_utf8(filter).ok()?).ok()?,

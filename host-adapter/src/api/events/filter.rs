@@ -13,7 +13,16 @@ use crate::api::form::Form;
 const MAX_TEXT: usize = 1024;
 /// Mailgun's other filter parameters: to ignore one would show what was not asked for.
 const UNSUPPORTED: [&str; 11] = [
-    "list", "attachment", "from", "message-id", "subject", "to", "size", "recipient", "recipients", "tags",
+    "list",
+    "attachment",
+    "from",
+    "message-id",
+    "subject",
+    "to",
+    "size",
+    "recipient",
+    "recipients",
+    "tags",
     "severity",
 ];
 
@@ -34,7 +43,10 @@ impl Filter {
         let mut text = form_urlencoded::Serializer::new(String::new());
         for expression in query.all("event").filter(|expression| !expression.trim().is_empty()) {
             let kinds = any_of(expression)?;
-            text.append_pair("event", &kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" OR "));
+            text.append_pair(
+                "event",
+                &kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" OR "),
+            );
             filter.kinds = Some(match filter.kinds {
                 Some(before) => before.into_iter().filter(|kind| kinds.contains(kind)).collect(),
                 None => kinds,
@@ -108,7 +120,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_and_never_ignored() {
-        for query in ["event=permanent_fail", "event=NOT+opened", "event=opened+clicked", "recipient=a@b.test"] {
+        for query in
+            ["event=permanent_fail", "event=NOT+opened", "event=opened+clicked", "recipient=a@b.test"]
+        {
             let filter = Filter::parse(&Form::from_query(query).expect("a query"));
             assert!(matches!(filter, Err(Error::Invalid { .. })), "{query}");
         }

@@ -27,9 +27,13 @@ impl Range {
         let (begin, end) = (time("begin")?, time("end")?);
         match (begin, end) {
             (Some(begin), Some(end)) => closed(begin, end, ascending),
-            (Some(begin), None) if ascending == Some(true) => Ok(Self { from: begin, to: i64::MAX, ascending: true }),
+            (Some(begin), None) if ascending == Some(true) => {
+                Ok(Self { from: begin, to: i64::MAX, ascending: true })
+            }
             (Some(begin), None) => Ok(Self { from: i64::MIN, to: begin, ascending: false }),
-            (None, Some(end)) if ascending == Some(true) => Ok(Self { from: i64::MIN, to: end, ascending: true }),
+            (None, Some(end)) if ascending == Some(true) => {
+                Ok(Self { from: i64::MIN, to: end, ascending: true })
+            }
             (None, Some(end)) => Ok(Self { from: end, to: i64::MAX, ascending: false }),
             (None, None) => Ok(Self { from: i64::MIN, to: i64::MAX, ascending: ascending == Some(true) }),
         }
@@ -57,7 +61,8 @@ fn closed(begin: i64, end: i64, ascending: Option<bool>) -> Result<Range, Error>
         std::cmp::Ordering::Greater => false,
     };
     if ascending.is_some_and(|asked| asked != direction) {
-        let reason = "disagrees with 'begin' and 'end': a begin before the end is ascending, one after it descending";
+        let reason =
+            "disagrees with 'begin' and 'end': a begin before the end is ascending, one after it descending";
         return Err(Error::invalid("ascending", reason));
     }
     Ok(Range { from: begin.min(end), to: begin.max(end), ascending: direction })

@@ -18,7 +18,9 @@ pub(super) fn parse(parameter: &'static str, text: &str) -> Result<i64, Error> {
         Ok(timestamp) => Ok(timestamp.as_microsecond()),
         Err(error) => Err(Error::invalid(
             parameter,
-            format_args!("neither seconds since 1970 nor an RFC 2822 date such as 'Fri, 3 May 2013 09:00:00 -0000' ({error})"),
+            format_args!(
+                "neither seconds since 1970 nor an RFC 2822 date such as 'Fri, 3 May 2013 09:00:00 -0000' ({error})"
+            ),
         )),
     }
 }
@@ -68,7 +70,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused_by_name() {
-        for text in ["", "yesterday", "-1", "1.", ".5", "1e9", "1,5", "2013-05-03", "Fri, 32 May 2013 09:00:00 GMT"] {
+        for text in
+            ["", "yesterday", "-1", "1.", ".5", "1e9", "1,5", "2013-05-03", "Fri, 32 May 2013 09:00:00 GMT"]
+        {
             let error = parse("begin", text).expect_err(text).to_string();
             assert!(error.starts_with("Invalid parameter 'begin': "), "{error}");
         }
