@@ -1,3 +1,4 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
 pub mod api;
+pub mod ingest;

@@ -27,12 +27,12 @@ impl Form {
     }
 
     /// The first field of this name.
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
+    pub(super) fn first<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next()
     }
 
     /// The first field of this name, which must be there.
-    pub(super) fn required(&self, name: &'static str) -> Result<&str, Error> {
+    pub(super) fn required<'a>(&'a self, name: &'static str) -> Result<&'a str, Error> {
         self.first(name).ok_or(Error::Missing(name))
     }
 

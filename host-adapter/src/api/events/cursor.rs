@@ -95,7 +95,10 @@ impl CursorKey {
     /// The key with these bytes.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
-        Self(Hmac::new(key.into()))
+        // HMAC itself fills a key that is shorter than a block with zeros.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        Self(Hmac::new(&block.into()))
     }
 
     /// The text of this cursor: base64url, one path segment.

@@ -1,0 +1,5 @@
+//! Events on their way in: validate, store, answer.
+
+mod split;
+
+pub use split::Packing;
