@@ -1,0 +1,30 @@
+//! `GET /healthz`, for load balancers and supervisors: no key, no secrets.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Serialize;
+
+use super::App;
+use super::reply;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/healthz", get(show))
+}
+
+async fn show(State(app): State<App>) -> Response {
+    #[derive(Serialize)]
+    struct Health {
+        status: &'static str,
+        version: &'static str,
+    }
+
+    let (code, status) = match (app.store().is_broken(), app.is_draining()) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "storage failed"),
+        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, false) => (StatusCode::OK, "ok"),
+    };
+    reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION") })
+}
