@@ -8,7 +8,6 @@
 //!
 //! Receivers call [`verify_block`] and [`EndpointSecret::verify`].
 
-mod base64;
 mod block;
 mod hex;
 mod key;

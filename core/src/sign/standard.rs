@@ -5,9 +5,9 @@ use core::fmt;
 
 use hmac::{KeyInit, Mac};
 
-use super::base64;
 use super::key::HmacSha256;
 use super::verify::{VerifyError, check_age, seconds};
+use crate::base64;
 use crate::decimal::Decimal;
 use crate::error::ConfigError;
 use crate::time::{Duration, UnixTime};
@@ -94,8 +94,8 @@ impl EndpointSecret {
 
     fn mac(&self, id: &str, timestamp: &str, chunks: &[&[u8]]) -> HmacSha256 {
         let head = [id, ".", timestamp, "."];
-        let mac = head.iter().fold(self.0.clone(), |mac, part| mac.chain_update(part));
-        chunks.iter().fold(mac, |mac, chunk| mac.chain_update(chunk))
+        let mac = head.iter().fold(self.0.clone(), Mac::chain_update);
+        chunks.iter().fold(mac, Mac::chain_update)
     }
 }
 

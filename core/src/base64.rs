@@ -1,23 +1,29 @@
 //! Base64 over fixed buffers: the standard alphabet, with padding (RFC 4648 section 4).
 
 /// Writes the base64 of `bytes` to the front of `text` and gives its length; `None` if it does not fit.
-pub(super) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<usize> {
+pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<usize> {
     let len = bytes.len().div_ceil(3).checked_mul(4)?;
     let (quads, _) = text.get_mut(..len)?.as_chunks_mut::<4>();
-    for (quad, triple) in quads.iter_mut().zip(bytes.chunks(3)) {
-        let at = |i| u32::from(triple.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        *quad = [bits >> 18, bits >> 12, bits >> 6, bits].map(|sextet| digit((sextet & 63) as u8));
-        for pad in quad.iter_mut().skip(triple.len() + 1) {
-            *pad = b'=';
-        }
+    for (place, triple) in quads.iter_mut().zip(bytes.chunks(3)) {
+        *place = quad(triple);
     }
     Some(len)
 }
 
+/// The four digits of the first three bytes, with `=` in the place of missing ones.
+pub(crate) fn quad(triple: &[u8]) -> [u8; 4] {
+    let at = |i| u32::from(triple.get(i).copied().unwrap_or(0));
+    let bits = at(0) << 16 | at(1) << 8 | at(2);
+    let mut quad = [bits >> 18, bits >> 12, bits >> 6, bits].map(|sextet| digit((sextet & 63) as u8));
+    for pad in quad.iter_mut().skip(triple.len().saturating_add(1)) {
+        *pad = b'=';
+    }
+    quad
+}
+
 /// Writes the bytes that `text` stands for to the front of `bytes` and gives their number; `None` if it is
 /// not canonical base64 or does not fit.
-pub(super) fn decode(text: &str, bytes: &mut [u8]) -> Option<usize> {
+pub(crate) fn decode(text: &str, bytes: &mut [u8]) -> Option<usize> {
     let (quads, []) = text.as_bytes().as_chunks::<4>() else { return None };
     let mut len = 0;
     for (i, quad) in quads.iter().enumerate() {
