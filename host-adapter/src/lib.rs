@@ -2,3 +2,5 @@
 
 pub mod api;
 pub mod ingest;
+pub mod secrets;
+pub mod storage;
