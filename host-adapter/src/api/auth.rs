@@ -1,43 +1,27 @@
-//! Who may call: HTTP Basic with the user `api` and an API key as the password.
+//! The API key of a request: HTTP Basic with the user `api` and the key as the password.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hmac::digest::{CtOutput, Output};
-use sha2::{Digest, Sha256};
+use hmac::digest::CtOutput;
+use sha2::Sha256;
 
-/// The SHA-256 of an API key, which is all that is kept of it. Compares in constant time.
-#[derive(Clone)]
-pub struct KeyHash(CtOutput<Sha256>);
-
-impl KeyHash {
-    /// The hash of this key.
-    #[must_use]
-    pub fn of(key: &[u8]) -> Self {
-        Self(CtOutput::new(Sha256::digest(key)))
-    }
-
-    /// The hash with these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(CtOutput::new(Output::<Sha256>::from(bytes)))
-    }
-}
+use crate::secrets::hash_api_key;
 
 /// The hash of the key that the request carries; `None` where it carries none for the user `api`.
-pub(super) fn presented(headers: &HeaderMap) -> Option<KeyHash> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, credentials) = value.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
+pub(super) fn presented(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credentials) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let credentials = BASE64_STANDARD.decode(credentials.trim_ascii()).ok()?;
-    credentials.strip_prefix(b"api:").map(KeyHash::of)
+    let credentials = String::from_utf8(BASE64_STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    credentials.strip_prefix("api:").map(hash_api_key)
 }
 
-/// Whether `key` is one of `known`. Looks at all of them, whichever it is.
-pub(super) fn is_known<'a>(key: &KeyHash, known: impl Iterator<Item = &'a KeyHash>) -> bool {
-    known.fold(false, |found, one| found | (one.0 == key.0))
+/// Whether both hashes are the same. Takes the same time whether they are or not.
+pub(super) fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    CtOutput::<Sha256>::from(&(*one).into()) == CtOutput::from(&(*other).into())
 }
 
 #[cfg(test)]
@@ -48,27 +32,26 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, authorization.parse().expect("a header value"))])
     }
 
-    fn basic(credentials: &str) -> HeaderMap {
-        headers(&format!("Basic {}", BASE64_STANDARD.encode(credentials)))
-    }
-
     #[test]
     fn the_password_of_the_user_api_is_the_key() {
-        let known = [KeyHash::of(b"key-1"), KeyHash::of(b"key-2")];
-        let accepts = |headers| presented(&headers).is_some_and(|key| is_known(&key, known.iter()));
-        assert!(accepts(basic("api:key-1")));
-        assert!(accepts(basic("api:key-2")));
-        assert!(accepts(headers("bAsIc YXBpOmtleS0x")));
-        assert!(!accepts(basic("api:key-3")));
-        assert!(!accepts(basic("api:")));
-        assert!(!accepts(basic("root:key-1")));
+        let key = Some(hash_api_key("key-1:x"));
+        let encoded = BASE64_STANDARD.encode("api:key-1:x");
+        assert_eq!(presented(&headers(&format!("Basic {encoded}"))), key);
+        assert_eq!(presented(&headers(&format!("bAsIc  {encoded}"))), key);
     }
 
     #[test]
-    fn anything_but_basic_presents_no_key() {
-        for value in ["Bearer key-1", "Basic", "Basic ?", "", "Basic YXBp"] {
+    fn anything_else_presents_no_key() {
+        let root = format!("Basic {}", BASE64_STANDARD.encode("root:key-1"));
+        for value in ["Bearer key-1", "Basic", "Basic ?", "", "Basic YXBp", &root] {
             assert!(presented(&headers(value)).is_none(), "{value}");
         }
         assert!(presented(&HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn only_equal_hashes_are_the_same() {
+        assert!(same(&hash_api_key("a"), &hash_api_key("a")));
+        assert!(!same(&hash_api_key("a"), &hash_api_key("b")));
     }
 }

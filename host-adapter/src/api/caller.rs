@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::header;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -20,8 +20,6 @@ use crate::storage::Domain;
 pub(super) struct Scope(Option<Arc<str>>);
 
 impl Scope {
-    pub(super) const ACCOUNT: Self = Self(None);
-
     pub(super) fn of(domain: Option<Arc<str>>) -> Self {
         Self(domain)
     }

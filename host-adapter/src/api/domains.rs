@@ -41,9 +41,11 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
 
     scope.require_account()?;
     let name = form.required("name")?;
-    let name = DomainName::parse(name)
-        .ok_or_else(|| Error::invalid("name", "must be a domain name such as example.com, of at most 253 bytes"))?;
-    if !app.store().create_domain(name.as_str()).await?.is_new() {
+    let name = DomainName::parse(name).ok_or_else(|| {
+        Error::invalid("name", "must be a domain name such as example.com, of at most 253 bytes")
+    })?;
+    let (_, is_new) = app.store().create_domain(name.as_str()).await?;
+    if !is_new {
         return Err(Error::DomainTaken);
     }
     Ok(reply::ok(&Created {

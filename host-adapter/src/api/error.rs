@@ -11,12 +11,16 @@ use sealpost_core::WebhookKind;
 use serde::Serialize;
 
 use super::reply;
+use crate::ingest::{Fault, Faults, Rejection};
+use crate::storage::{StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was stored, unless a variant says otherwise.
 #[derive(Debug)]
 pub enum Error {
     /// No key, or a wrong one.
     Unauthorized,
+    /// The key is good for one domain, and this concerns the account.
+    Forbidden,
     /// No such route.
     UnknownRoute,
     /// The route exists, but not for this method; axum adds `Allow`.
@@ -27,6 +31,12 @@ pub enum Error {
     UnknownWebhook,
     /// A webhook of this type is set already.
     WebhookExists(WebhookKind),
+    /// The domain exists already.
+    DomainTaken,
+    /// The account has no signing key.
+    NoSigningKey,
+    /// A cursor that this server never gave out for this domain.
+    BadCursor,
     /// A parameter that must be there is not.
     Missing(&'static str),
     /// A parameter says something that it cannot say.
@@ -60,35 +70,15 @@ pub enum Error {
     },
     /// The body could not be taken apart.
     UnreadableBody(String),
-    /// Events that cannot be stored.
+    /// Events that are not what they must be.
     Events(Faults),
+    /// Events whose ids are taken by other content.
+    Conflicts(Faults),
     /// As many deliveries as the store may hold are pending, or as many bodies as memory may hold are
     /// being read.
     Full,
     /// The store cannot write or read at the moment.
     Unavailable,
-}
-
-/// The events of one body that are at fault.
-#[derive(Debug)]
-pub struct Faults {
-    /// Whether every one of them is a conflict: other bytes under a stored id.
-    pub conflict: bool,
-    /// The first of them.
-    pub first: Vec<ItemFault>,
-    /// How many there are.
-    pub total: usize,
-}
-
-/// What is wrong with one event of a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ItemFault {
-    /// Its place in the body, from 0.
-    pub index: usize,
-    /// The field's path, such as `delivery-status.code`; empty where it is not a field.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub reason: String,
 }
 
 /// Seconds after which a client is asked to come back when there was no room.
@@ -104,17 +94,21 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownRoute | Self::UnknownDomain | Self::UnknownWebhook => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::WebhookExists(_)
+            | Self::DomainTaken
+            | Self::NoSigningKey
+            | Self::BadCursor
             | Self::Missing(_)
             | Self::Invalid { .. }
             | Self::BadUrl { .. }
             | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Events(faults) if faults.conflict => StatusCode::CONFLICT,
             Self::Events(_) => StatusCode::BAD_REQUEST,
+            Self::Conflicts(_) => StatusCode::CONFLICT,
             Self::Full => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -132,7 +126,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unauthorized => f.write_str("Forbidden"),
+            Self::Unauthorized | Self::Forbidden => f.write_str("Forbidden"),
             Self::UnknownRoute => f.write_str("Not found: there is no such route"),
             Self::MethodNotAllowed => {
                 f.write_str("Method not allowed: the Allow header names those that are")
@@ -142,6 +136,9 @@ impl fmt::Display for Error {
             Self::WebhookExists(kind) => {
                 write!(f, "Webhook for event type '{kind}' already exists; PUT replaces its urls")
             }
+            Self::DomainTaken => f.write_str("This domain name is already taken"),
+            Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
+            Self::BadCursor => f.write_str("Invalid page: this link was not given out for this domain"),
             Self::Missing(parameter) => write!(f, "Missing parameter '{parameter}'"),
             Self::Invalid { parameter, reason } => write!(f, "Invalid parameter '{parameter}': {reason}"),
             Self::BadUrl { shown, reason } => write!(f, "{shown} is not a valid url: {reason}"),
@@ -155,11 +152,13 @@ impl fmt::Display for Error {
                 write!(f, "The Content-Type is not one that this route reads: send {expected}")
             }
             Self::UnreadableBody(reason) => write!(f, "The body could not be read: {reason}"),
-            Self::Events(Faults { total, conflict: false, .. }) => {
-                write!(f, "Invalid events: {total}; nothing was stored")
-            }
-            Self::Events(Faults { total, .. }) => {
-                write!(f, "Events whose id is stored with other content: {total}; nothing was stored")
+            Self::Events(faults) => write!(f, "Invalid events: {}; nothing was stored", faults.total),
+            Self::Conflicts(faults) => {
+                write!(
+                    f,
+                    "Events whose id is stored with other content: {}; nothing was stored",
+                    faults.total
+                )
             }
             Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
             Self::Unavailable => f.write_str(
@@ -171,6 +170,38 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// The refusal of a change to the webhook of this type.
+    pub(super) fn of_webhook(error: WebhookError, kind: WebhookKind) -> Self {
+        match error {
+            WebhookError::UnknownDomain => Self::UnknownDomain,
+            WebhookError::AlreadySet => Self::WebhookExists(kind),
+            WebhookError::NotSet => Self::UnknownWebhook,
+            WebhookError::TooManyUrls => Self::invalid("url", error),
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(_: StoreError) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::TooMany { limit } => Self::BatchTooLong { limit },
+            Rejection::Invalid(faults) => Self::Events(faults),
+            Rejection::Conflicts(faults) => Self::Conflicts(faults),
+            Rejection::UnknownDomain => Self::UnknownDomain,
+            Rejection::Full => Self::Full,
+            Rejection::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
 /// The body of every refusal but the 401.
 #[derive(Serialize)]
 struct Body<'a> {
@@ -178,7 +209,7 @@ struct Body<'a> {
     #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<&'a [ItemFault]>,
+    errors: Option<&'a [Fault]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
 }
@@ -189,7 +220,10 @@ impl IntoResponse for Error {
             return unauthorized();
         }
         let message = self.to_string();
-        let faults = if let Self::Events(faults) = &self { Some(faults) } else { None };
+        let faults = match &self {
+            Self::Events(faults) | Self::Conflicts(faults) => Some(faults),
+            _ => None,
+        };
         let body = Body {
             message: &message,
             reason: matches!(self, Self::BadUrl { .. }).then_some(&message),
@@ -254,8 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn faulty_events_are_listed_with_their_total() {
-        let fault = ItemFault { index: 3, field: "timestamp".into(), reason: "in ms".into() };
-        let faults = Faults { conflict: false, first: vec![fault], total: 1 };
+        let faults = vec![Fault { index: 3, field: "timestamp".into(), reason: "in ms".into() }].into();
         let (head, body) = read(Error::Events(faults).into_response()).await;
         assert_eq!(head.status, 400);
         assert_eq!(

@@ -1,5 +1,7 @@
 //! `GET /healthz`, for load balancers and supervisors: no key, no secrets.
 
+use std::future::ready;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -21,7 +23,12 @@ async fn show(State(app): State<App>) -> Response {
         version: &'static str,
     }
 
-    let (code, status) = match (app.store().is_broken(), app.is_draining()) {
+    let broken = tokio::select! {
+        biased;
+        _ = app.store().broken() => true,
+        () = ready(()) => false,
+    };
+    let (code, status) = match (broken, app.is_draining()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "storage failed"),
         (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, false) => (StatusCode::OK, "ok"),

@@ -38,9 +38,11 @@ pub(super) fn split(body: &[u8], packing: Packing, limit: usize) -> Result<Vec<I
             Some(elements) => Array { body, rest: elements, items: Vec::new() }.read(limit),
             None => match json::check(body) {
                 Ok(item) => Ok(vec![Ok(item)]),
-                Err(error) => {
-                    Err(SplitError::Broken { index: 0, offset: error.offset(), reason: error.reason() })
-                }
+                Err(error) => Err(SplitError::Broken {
+                    index: 0,
+                    offset: error.offset().unwrap_or(0),
+                    reason: error.reason(),
+                }),
             },
         },
     }
@@ -69,8 +71,8 @@ impl<'a> Array<'a> {
             if self.items.len() == limit {
                 return Err(SplitError::TooMany);
             }
-            let (item, rest) =
-                json::split_first(self.rest).map_err(|error| self.broken(error.offset(), error.reason()))?;
+            let (item, rest) = json::split_first(self.rest)
+                .map_err(|error| self.broken(error.offset().unwrap_or(0), error.reason()))?;
             self.items.push(Ok(item));
             self.rest = rest;
             if self.takes(b']') {

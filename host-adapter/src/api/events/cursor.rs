@@ -84,7 +84,7 @@ impl Cursor {
 
 /// Reads and writes cursors. The key is the store's, the same on every node.
 #[derive(Clone)]
-pub struct CursorKey(Hmac<Sha256>);
+pub(crate) struct CursorKey(Hmac<Sha256>);
 
 const VERSION: u8 = 1;
 const MAC_LEN: usize = 16;
@@ -93,8 +93,7 @@ const MAX_TEXT: usize = 2048;
 
 impl CursorKey {
     /// The key with these bytes.
-    #[must_use]
-    pub fn new(key: &[u8; 32]) -> Self {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         // HMAC itself fills a key that is shorter than a block with zeros.
         let mut block = [0; 64];
         block[..32].copy_from_slice(key);

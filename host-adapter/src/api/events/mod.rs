@@ -19,14 +19,15 @@ use axum::routing::get;
 use self::cursor::{Cursor, Walk};
 use self::filter::Filter;
 use self::page::Page;
-use self::range::{Range, yes_or_no};
+use self::range::Range;
 use super::App;
 use super::caller::{BaseUrl, OfDomain, path_parameter};
 use super::error::Error;
 use super::form::Form;
 use super::{reply, submit};
 
-pub use cursor::CursorKey;
+pub(super) use cursor::CursorKey;
+pub(super) use range::yes_or_no;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -61,7 +62,7 @@ async fn start(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let walk = Walk::parse(&Form::from_query(query.as_deref().unwrap_or_default())?)?;
-    let cursor = Cursor::first(walk, app.store().epoch(), app.store().snapshot().await?);
+    let cursor = Cursor::first(walk, app.store().identity().epoch, app.store().snapshot());
     show(&app, domain.name(), &base, cursor).await
 }
 
@@ -100,7 +101,8 @@ fn render(page: &Page, url: impl Fn(&Cursor) -> String) -> Vec<u8> {
         json.extend(item);
     }
     json.extend(b"],\"paging\":{");
-    let links = [("previous", &page.previous), ("first", &page.first), ("last", &page.last), ("next", &page.next)];
+    let links =
+        [("previous", &page.previous), ("first", &page.first), ("last", &page.last), ("next", &page.next)];
     for (index, (name, cursor)) in links.into_iter().enumerate() {
         if index > 0 {
             json.push(b',');

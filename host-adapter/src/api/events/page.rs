@@ -28,8 +28,8 @@ pub(super) struct Page {
 
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
-    let newest = store.snapshot().await?;
-    let cursor = settle(cursor, store.epoch(), newest);
+    let newest = store.snapshot();
+    let cursor = settle(cursor, store.identity().epoch, newest);
     let events = read(store, domain, &cursor).await?;
     let ended = events.is_empty() && cursor.forward && cursor.walk.range.is_open();
     if ended && newest > cursor.snapshot {
@@ -90,10 +90,9 @@ impl Page {
         let end = if ascending { Cut::HIGHEST } else { Cut::LOWEST };
         let last = first.at(end, false);
         let (previous, next) = match (events.first(), events.last()) {
-            (Some(earliest), Some(latest)) => (
-                cursor.at(edge(earliest, !ascending), false),
-                cursor.at(edge(latest, ascending), true),
-            ),
+            (Some(earliest), Some(latest)) => {
+                (cursor.at(edge(earliest, !ascending), false), cursor.at(edge(latest, ascending), true))
+            }
             _ => (cursor.at(cursor.cut, false), cursor.at(cursor.cut, true)),
         };
         Self { items: events.into_iter().map(|event| event.data).collect(), previous, first, last, next }

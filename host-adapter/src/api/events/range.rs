@@ -46,7 +46,7 @@ impl Range {
 }
 
 /// `yes` or `no`, or what clients send in their place.
-pub(super) fn yes_or_no(parameter: &'static str) -> impl Fn(&str) -> Result<bool, Error> {
+pub(in crate::api) fn yes_or_no(parameter: &'static str) -> impl Fn(&str) -> Result<bool, Error> {
     move |text| match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "1" => Ok(true),
         "no" | "false" | "0" => Ok(false),
