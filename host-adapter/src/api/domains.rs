@@ -83,3 +83,42 @@ fn number(query: &Form, name: &'static str, default: usize) -> Result<usize, Err
     let parse = |text: &str| text.parse().map_err(|_| Error::invalid(name, "must be a whole number"));
     query.first(name).map_or(Ok(default), parse)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::testing::Api;
+
+    #[tokio::test]
+    async fn a_domain_is_created_once_and_listed() {
+        let api = Api::new().await;
+        let (status, body) = api.form("POST", "/v3/domains", "name=MG.example.com&spam_action=tag").await;
+        assert_eq!(status, 200);
+        assert!(body.starts_with(
+            "{\"message\":\"Domain has been created\",\"domain\":{\"name\":\"mg.example.com\",\"state\":\"active\"}"
+        ));
+        assert_eq!(
+            api.form("POST", "/v3/domains", "name=mg.example.com").await,
+            (400, "{\"message\":\"This domain name is already taken\"}\n".into())
+        );
+        let (_, body) = api.get("/v4/domains?limit=1&skip=1").await;
+        assert_eq!(
+            body,
+            "{\"total_count\":2,\"items\":[{\"name\":\"mg.example.com\",\"state\":\"active\"}]}\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn bad_parameters_are_named() {
+        let api = Api::new().await;
+        for (fields, named) in [("", "Missing parameter 'name'"), ("name=not+a+domain", "'name'")] {
+            let (status, body) = api.form("POST", "/v3/domains", fields).await;
+            assert_eq!(status, 400);
+            assert!(body.contains(named), "{body}");
+        }
+        for (query, named) in [("limit=0", "1 to 1000"), ("limit=x", "'limit'"), ("skip=-1", "'skip'")] {
+            let (status, body) = api.get(&format!("/v4/domains?{query}")).await;
+            assert_eq!(status, 400);
+            assert!(body.contains(named), "{body}");
+        }
+    }
+}

@@ -35,3 +35,20 @@ async fn show(State(app): State<App>) -> Response {
     };
     reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION") })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::testing::Api;
+
+    #[tokio::test]
+    async fn a_server_that_drains_says_so() {
+        let api = Api::new().await;
+        let (status, body) = api.get("/healthz").await;
+        assert_eq!(status, 200);
+        assert!(body.starts_with("{\"status\":\"ok\""), "{body}");
+        api.app.drain();
+        let (status, body) = api.get("/healthz").await;
+        assert_eq!(status, 503);
+        assert!(body.starts_with("{\"status\":\"draining\""), "{body}");
+    }
+}

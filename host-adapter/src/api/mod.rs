@@ -125,3 +125,82 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(reply::add_headers))
         .with_state(app)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+
+    use super::testing::Api;
+    use crate::secrets::hash_api_key;
+    use crate::storage::ApiKey;
+
+    #[tokio::test]
+    async fn every_route_but_healthz_wants_a_key() {
+        let api = Api::new().await;
+        for (method, path) in [
+            ("POST", "/v3/domains"),
+            ("GET", "/v4/domains"),
+            ("GET", "/v5/accounts/http_signing_key"),
+            ("GET", "/v3/a.test/events"),
+            ("POST", "/v3/a.test/events"),
+            ("GET", "/v3/a.test/events/x"),
+            ("GET", "/v3/domains/a.test/webhooks"),
+            ("POST", "/v3/domains/a.test/webhooks"),
+            ("GET", "/v3/domains/a.test/webhooks/opened"),
+            ("PUT", "/v3/domains/a.test/webhooks/opened"),
+            ("DELETE", "/v3/domains/a.test/webhooks/opened"),
+            ("PUT", "/v3/domains/a.test/webhooks/opened/test"),
+        ] {
+            let request = Request::builder().method(method).uri(path);
+            let wrong = Request::builder().method(method).uri(path).header("Authorization", "Basic YXBpOng=");
+            for request in [request, wrong] {
+                let (head, body) = api.send_bare(request, Body::empty()).await;
+                assert_eq!((head.status.as_u16(), body.as_str()), (401, "Forbidden"), "{method} {path}");
+            }
+        }
+        let (head, _) = api.send_bare(Request::get("/healthz"), Body::empty()).await;
+        assert_eq!(head.status, 200);
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_mailguns_headers() {
+        let api = Api::new().await;
+        for path in ["/v4/domains", "/v3/nowhere.test/events", "/nowhere"] {
+            let (head, body) = api.send(Request::get(path), Body::empty()).await;
+            assert_eq!(head.headers[header::CONTENT_TYPE], "application/json; charset=utf-8", "{path}");
+            assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
+            assert_eq!(head.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{path}");
+            assert!(body.ends_with("}\n") && !body.contains("\": "), "{path}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_a_404_and_a_wrong_method_a_405_that_says_which() {
+        let api = Api::new().await;
+        assert_eq!(api.get("/v3/nowhere").await.0, 404);
+        assert_eq!(api.get("/v3/b.test/events").await, (404, "{\"message\":\"Domain not found\"}\n".into()));
+        let (head, body) = api.send(Request::delete("/v4/domains"), Body::empty()).await;
+        assert_eq!(head.status, 405);
+        assert_eq!(head.headers[header::ALLOW], "GET,HEAD");
+        assert!(body.starts_with("{\"message\":\"Method not allowed"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_key_of_one_domain_opens_that_domain_alone() {
+        let api = Api::new().await;
+        api.app.store().create_domain("b.test").await.expect("a domain");
+        let key = ApiKey { hash: hash_api_key("x"), domain: Some("b.test".into()), label: "only b".into() };
+        api.app.store().add_api_key(key).await.expect("a key");
+        let get = async |path| {
+            let request = Request::get(path).header("Authorization", "Basic YXBpOng=").header("Host", "h");
+            let (head, body) = api.send_bare(request, Body::empty()).await;
+            (head.status.as_u16(), body)
+        };
+        assert_eq!(get("/v3/b.test/events").await.0, 200);
+        assert_eq!(get("/v3/a.test/events").await.0, 404);
+        assert_eq!(get("/v5/accounts/http_signing_key").await, (403, "{\"message\":\"Forbidden\"}\n".into()));
+        let (_, domains) = get("/v4/domains").await;
+        assert_eq!(domains, "{\"total_count\":1,\"items\":[{\"name\":\"b.test\",\"state\":\"active\"}]}\n");
+    }
+}

@@ -26,3 +26,15 @@ async fn show(State(app): State<App>, scope: Scope) -> Result<Response, Error> {
     let key = directory.signing_key().ok_or(Error::NoSigningKey)?;
     Ok(reply::ok(&Shown { http_signing_key: key.expose() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::testing::Api;
+
+    #[tokio::test]
+    async fn the_key_that_signs_webhooks_is_shown_to_its_owner() {
+        let api = Api::new().await;
+        let shown = api.get("/v5/accounts/http_signing_key").await;
+        assert_eq!(shown, (200, "{\"http_signing_key\":\"signing-1\"}\n".into()));
+    }
+}

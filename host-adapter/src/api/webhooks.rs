@@ -150,3 +150,98 @@ fn parse_kind(parameter: &'static str, name: &str) -> Result<WebhookKind, Error>
         Error::invalid(parameter, format_args!("must be one of {names}"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+
+    use crate::api::testing::Api;
+
+    const WEBHOOKS: &str = "/v3/domains/a.test/webhooks";
+    const CLICKED: &str = "/v3/domains/a.test/webhooks/clicked";
+
+    async fn api_with_clicked() -> Api {
+        let api = Api::new().await;
+        let fields = "id=clicked&url=https://8.8.8.8/a&url=https://8.8.8.8/b";
+        assert_eq!(api.form("POST", WEBHOOKS, fields).await.0, 200);
+        api
+    }
+
+    #[tokio::test]
+    async fn the_whole_life_of_a_webhook_has_mailguns_bodies() {
+        let api = Api::new().await;
+        assert_eq!(api.get(WEBHOOKS).await, (200, "{\"webhooks\":{}}\n".into()));
+        let created =
+            api.form("POST", WEBHOOKS, "id=clicked&url=https://8.8.8.8/a&url=https://8.8.8.8/b").await;
+        let two = "{\"urls\":[\"https://8.8.8.8/a\",\"https://8.8.8.8/b\"]}";
+        assert_eq!(
+            created,
+            (200, format!("{{\"message\":\"Webhook has been created\",\"webhook\":{two}}}\n"))
+        );
+        assert_eq!(api.get(WEBHOOKS).await.1, format!("{{\"webhooks\":{{\"clicked\":{two}}}}}\n"));
+        assert_eq!(api.get(CLICKED).await.1, format!("{{\"webhook\":{two}}}\n"));
+        let updated = api.form("PUT", CLICKED, "id=clicked&url=https://8.8.8.8/c").await;
+        let one = "{\"urls\":[\"https://8.8.8.8/c\"]}";
+        assert_eq!(
+            updated,
+            (200, format!("{{\"message\":\"Webhook has been updated\",\"webhook\":{one}}}\n"))
+        );
+        let deleted = api.form("DELETE", CLICKED, "").await;
+        assert_eq!(
+            deleted,
+            (200, format!("{{\"message\":\"Webhook has been deleted\",\"webhook\":{one}}}\n"))
+        );
+        assert_eq!(api.get(CLICKED).await, (404, "{\"message\":\"Webhook not found\"}\n".into()));
+    }
+
+    #[tokio::test]
+    async fn delete_takes_an_empty_multipart_body() {
+        let api = api_with_clicked().await;
+        let request =
+            Request::delete(CLICKED).header(header::CONTENT_TYPE, "multipart/form-data; boundary=\"x\"");
+        let (head, _) = api.send(request, "--x--\r\n").await;
+        assert_eq!(head.status, 200);
+    }
+
+    #[tokio::test]
+    async fn put_and_delete_of_a_webhook_that_is_not_set_are_404() {
+        let api = Api::new().await;
+        assert_eq!(api.form("PUT", CLICKED, "url=https://8.8.8.8/").await.0, 404);
+        assert_eq!(api.form("DELETE", CLICKED, "").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn a_refused_change_leaves_everything_as_it_was() {
+        let api = api_with_clicked().await;
+        let before = api.get(WEBHOOKS).await;
+        let url = "url=https://8.8.8.8/";
+        for (method, path, fields, named) in [
+            ("POST", WEBHOOKS, "url=https://8.8.8.8/".to_owned(), "Missing parameter 'id'"),
+            ("POST", WEBHOOKS, "id=opened".to_owned(), "Missing parameter 'url'"),
+            ("POST", WEBHOOKS, format!("id=failed&{url}"), "permanent_fail"),
+            ("POST", WEBHOOKS, format!("id=clicked&{url}"), "'clicked' already exists"),
+            ("POST", WEBHOOKS, format!("id=opened&{url}1&{url}2&{url}3&{url}4"), "at most 3"),
+            ("POST", WEBHOOKS, "id=opened&url=ftp://8.8.8.8/".to_owned(), "is not a valid url"),
+            ("PUT", CLICKED, format!("{url}&url=nonsense"), "is not a valid url"),
+            ("PUT", "/v3/domains/a.test/webhooks/stored", url.to_owned(), "'type'"),
+        ] {
+            let (status, body) = api.form(method, path, &fields).await;
+            assert_eq!(status, 400, "{method} {path} {fields}");
+            assert!(body.contains(named), "{body}");
+        }
+        assert_eq!(api.get(WEBHOOKS).await, before);
+    }
+
+    #[tokio::test]
+    async fn the_same_url_twice_counts_once_and_credentials_stay_hidden() {
+        let api = Api::new().await;
+        let hidden = "url=https://user:pass@8.8.8.8/";
+        let (_, body) = api.form("POST", WEBHOOKS, &format!("id=unsubscribe&{hidden}&{hidden}")).await;
+        assert!(body.contains("\"urls\":[\"https://user:***@8.8.8.8/\"]"), "{body}");
+        let (_, refused) = api.form("POST", WEBHOOKS, "id=opened&url=ftp://user:pass@8.8.8.8/").await;
+        assert!(!refused.contains("pass"), "{refused}");
+        let (head, _) = api.send(Request::get(CLICKED), Body::empty()).await;
+        assert_eq!(head.status, 404);
+    }
+}

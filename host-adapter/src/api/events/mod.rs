@@ -123,3 +123,156 @@ impl FromRequestParts<App> for CursorText {
         path_parameter(parts, "cursor").await.map(Self).ok_or(Error::BadCursor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::api::testing::Api;
+
+    const EVENTS: &str = "/v3/a.test/events";
+
+    /// The ids on a page, and its four links as paths.
+    async fn page(api: &Api, path: &str) -> (Vec<String>, [String; 4]) {
+        let (status, body) = api.get(path).await;
+        assert_eq!(status, 200, "{body}");
+        let page: Value = serde_json::from_str(&body).expect("JSON");
+        let ids = page["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|item| item["id"].as_str().unwrap_or("").into());
+        let link = |name| {
+            let url = page["paging"][name].as_str().expect("a link");
+            url.strip_prefix("http://localhost:8925").expect("the server's own").to_owned()
+        };
+        (ids.collect(), ["previous", "first", "last", "next"].map(link))
+    }
+
+    async fn api_with(events: &[(&str, i64)]) -> Api {
+        let api = Api::new().await;
+        for (id, timestamp) in events {
+            add(&api, id, *timestamp).await;
+        }
+        api
+    }
+
+    async fn add(api: &Api, id: &str, timestamp: i64) {
+        let kind = if id.starts_with('c') { "clicked" } else { "opened" };
+        let event =
+            format!(r#"{{"event":"{kind}","id":"{id}","timestamp":{}.5}}"#, 1_500_000_000 + timestamp);
+        assert_eq!(api.submit("", "application/json", event).await.0, 200);
+    }
+
+    const FIVE: [(&str, i64); 5] = [("a", 3), ("b", 1), ("c", 2), ("d", 2), ("e", 2)];
+
+    #[tokio::test]
+    async fn events_come_in_the_order_of_time_and_ties_in_that_of_commit() {
+        let api = api_with(&FIVE).await;
+        assert_eq!(page(&api, EVENTS).await.0, ["a", "e", "d", "c", "b"]);
+        assert_eq!(page(&api, &format!("{EVENTS}?ascending=yes")).await.0, ["b", "c", "d", "e", "a"]);
+        assert_eq!(
+            page(&api, &format!("{EVENTS}?begin=1500000001&end=1500000003")).await.0,
+            ["b", "c", "d", "e"]
+        );
+        assert_eq!(page(&api, &format!("{EVENTS}?event=clicked")).await.0, ["c"]);
+        assert_eq!(page(&api, &format!("{EVENTS}?event=clicked&event=opened")).await.0, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn the_links_lead_through_the_walk_in_both_directions() {
+        let api = api_with(&FIVE).await;
+        for (query, order) in
+            [("limit=2", ["a", "e", "d", "c", "b"]), ("limit=2&ascending=yes", ["b", "c", "d", "e", "a"])]
+        {
+            let (ids, [previous, first, last, next]) = page(&api, &format!("{EVENTS}?{query}")).await;
+            assert_eq!(ids, order[..2]);
+            assert_eq!(page(&api, &first).await.0, order[..2]);
+            assert_eq!(page(&api, &last).await.0, order[3..]);
+            let (ids, [back, ..]) = page(&api, &previous).await;
+            assert_eq!((ids, back), (vec![], previous));
+            let (ids, [previous, .., next]) = page(&api, &next).await;
+            assert_eq!(ids, order[2..4]);
+            assert_eq!(page(&api, &previous).await.0, order[..2]);
+            let (ids, [.., next]) = page(&api, &next).await;
+            assert_eq!(ids, order[4..]);
+            let (ids, [previous, .., again]) = page(&api, &next).await;
+            assert_eq!((ids, again), (vec![], next));
+            assert_eq!(page(&api, &previous).await.0, order[3..]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_of_the_last_page_of_an_open_walk_shows_what_comes_later() {
+        let api = api_with(&FIVE).await;
+        let (_, [.., next]) = page(&api, &format!("{EVENTS}?begin=1500000001&ascending=yes")).await;
+        assert_eq!(page(&api, &next).await.0, [""; 0]);
+        add(&api, "late", 9).await;
+        add(&api, "early", 1).await;
+        add(&api, "before", -1).await;
+        let (ids, [.., next]) = page(&api, &next).await;
+        assert_eq!(ids, ["early", "late"]);
+        assert_eq!(page(&api, &next).await.0, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_walk_keeps_its_snapshot() {
+        let api = api_with(&FIVE).await;
+        for query in ["limit=3", "limit=3&begin=1500000000&end=1500000009"] {
+            let (_, [.., next]) = page(&api, &format!("{EVENTS}?{query}")).await;
+            add(&api, &format!("late{}", query.len()), 2).await;
+            let (ids, [.., next]) = page(&api, &next).await;
+            assert!(!ids.iter().any(|id| id == "late7") || query.len() > 7, "{ids:?}");
+            assert!(!ids.contains(&format!("late{}", query.len())), "{ids:?}");
+            let (ids, [.., again]) = page(&api, &next).await;
+            assert_eq!((ids.len() < 3, again == next), (true, ids.is_empty()));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_request_gives_the_same_links() {
+        let api = api_with(&FIVE).await;
+        let path = format!("{EVENTS}?limit=2");
+        assert_eq!(page(&api, &path).await, page(&api, &path).await);
+    }
+
+    #[tokio::test]
+    async fn items_are_the_stored_bytes_and_pretty_changes_white_space_alone() {
+        let api = Api::new().await;
+        let event = r#"{ "event":"opened", "id":"x","timestamp":1500000000.10,"domain":{"name":"a.test"},"account":{"id":"1"},"n":1e2 }"#;
+        assert_eq!(api.submit("", "application/json", event).await.0, 200);
+        let (_, body) = api.get(EVENTS).await;
+        assert!(body.starts_with(&format!("{{\"items\":[{event}],\"paging\":{{\"previous\":\"")), "{body}");
+        let (_, laid_out) = api.get(&format!("{EVENTS}?pretty=yes")).await;
+        assert!(laid_out.contains("\n      \"timestamp\": 1500000000.10,\n"), "{laid_out}");
+        assert!(laid_out.contains("\n      \"n\": 1e2\n"), "{laid_out}");
+    }
+
+    #[tokio::test]
+    async fn a_link_is_good_for_its_domain_and_unaltered_alone() {
+        let api = api_with(&FIVE).await;
+        api.app.store().create_domain("b.test").await.expect("a domain");
+        let (_, [.., next]) = page(&api, EVENTS).await;
+        assert_eq!(api.get(&next.replace("a.test", "b.test")).await.0, 400);
+        assert_eq!(api.get(&format!("{next}A")).await.0, 400);
+        assert_eq!(api.get(&format!("{EVENTS}/x")).await.0, 400);
+    }
+
+    #[tokio::test]
+    async fn bad_parameters_are_named() {
+        let api = Api::new().await;
+        for (query, named) in [
+            ("limit=301", "1 to 300"),
+            ("limit=0", "1 to 300"),
+            ("begin=soon", "'begin'"),
+            ("begin=1&end=2&ascending=no", "'ascending'"),
+            ("event=sung", "'event'"),
+            ("tags=x", "'tags'"),
+            ("pretty=2", "'pretty'"),
+        ] {
+            let (status, body) = api.get(&format!("{EVENTS}?{query}")).await;
+            assert_eq!(status, 400, "{query}");
+            assert!(body.contains(named), "{body}");
+        }
+    }
+}
