@@ -2,6 +2,7 @@
 
 use std::time::{Instant as StdInstant, SystemTime, UNIX_EPOCH};
 
+use sealpost_core::host::Clock;
 use sealpost_core::{Instant, UnixTime};
 
 /// How far the origin of the monotonic clock lies before the clock was made: 30 days, so that a delivery
@@ -21,13 +22,6 @@ impl SystemClock {
         Self { made: StdInstant::now() }
     }
 
-    /// The monotonic clock.
-    #[must_use]
-    pub fn monotonic(&self) -> Instant {
-        let millis = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Instant::from_millis(millis.saturating_add(HEAD_START_MILLIS))
-    }
-
     /// When this instant comes, or came, for the runtime's timers.
     #[must_use]
     pub fn deadline(&self, at: Instant) -> StdInstant {
@@ -38,18 +32,31 @@ impl SystemClock {
         })
     }
 
-    /// Wall time; 1970 if the system's clock stands before it.
-    #[must_use]
-    pub fn wall(&self) -> UnixTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixTime::new(since.as_secs(), since.subsec_micros())
-    }
-
     /// Wall time in milliseconds since 1970.
     #[must_use]
     pub fn wall_millis(&self) -> u64 {
-        let now = self.wall();
+        let now = self.unix();
         now.secs().saturating_mul(1000).saturating_add(u64::from(now.subsec_micros() / 1000))
+    }
+
+    /// The instant of a wall-clock time in milliseconds since 1970, as both clocks stand now.
+    #[must_use]
+    pub fn instant_of(&self, wall_millis: i64) -> Instant {
+        let from_now = wall_millis.saturating_sub_unsigned(self.wall_millis());
+        Instant::from_millis(self.now().as_millis().saturating_add_signed(from_now))
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let millis = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Instant::from_millis(millis.saturating_add(HEAD_START_MILLIS))
+    }
+
+    /// Wall time; 1970 if the system's clock stands before it.
+    fn unix(&self) -> UnixTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixTime::new(since.as_secs(), since.subsec_micros())
     }
 }
 
@@ -65,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_origin_lies_thirty_days_back() {
-        let now = SystemClock::new().monotonic().as_millis();
+        let now = SystemClock::new().now().as_millis();
         assert!((HEAD_START_MILLIS..HEAD_START_MILLIS + 60_000).contains(&now));
     }
 
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn wall_time_is_later_than_this_line_was_written() {
         let clock = SystemClock::new();
-        assert!(clock.wall().secs() > 1_760_000_000);
+        assert!(clock.unix().secs() > 1_760_000_000);
         assert!(clock.wall_millis() / 1000 >= 1_760_000_000);
     }
 }

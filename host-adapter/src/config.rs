@@ -23,6 +23,7 @@ pub use layers::{Flag, Profile, Sources};
 pub use value::{DomainName, LogFormat, Secret};
 
 use layers::Layers;
+pub(crate) use value::{BASE_URL, base_url, duration};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,7 +193,7 @@ impl Server {
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: layers.one("server.listen", value::SOCKET, |text| text.parse().ok())?,
-            public_url: layers.optional("server.public_url", value::BASE_URL, value::base_url)?,
+            public_url: layers.optional("server.public_url", BASE_URL, base_url)?,
             trusted_proxies: layers.list("server.trusted_proxies", value::NET, value::net)?,
             max_connections: layers.number("server.max_connections", 1..=65_535)?,
             request_timeout: layers.duration("server.request_timeout", "100ms", "10m")?,

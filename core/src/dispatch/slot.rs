@@ -99,6 +99,13 @@ impl Slot {
         self.bits = self.bits & !Self::PHASE | phase as u8;
     }
 
+    /// Makes the slot nobody's; tickets of it are stale from here on.
+    pub(super) const fn vacate(&mut self, next_vacant: u32) {
+        self.set_phase(Phase::Free);
+        self.generation = self.generation.wrapping_add(1);
+        self.link = next_vacant;
+    }
+
     pub(super) const fn end(&self) -> End {
         match (self.bits & Self::END) >> 3 {
             0 => End::Acknowledged,

@@ -1,10 +1,12 @@
 //! The dispatcher itself: every transition of every delivery stands in this file.
 
 use super::health::Health;
-use super::lane::{Lane, NO_LANE, Ring};
+use super::lane::{Lane, Ring};
 use super::queue::{LaneQueue, Queue};
+use super::rings::Rings;
 use super::slot::{End, NIL, Phase, Slot};
 use super::timers::Timers;
+use super::window::Window;
 use super::{Attempt, Busy, LaneId, Limits, Record, Refill, Stale, Ticket, Verdict};
 use crate::error::Full;
 use crate::outcome::Outcome;
@@ -34,27 +36,16 @@ use crate::time::{Duration, Instant};
 /// ```
 #[derive(Debug)]
 pub struct Dispatcher<S, L> {
-    slots: S,
-    lanes: L,
+    window: Window<S, L>,
     limits: Limits,
-    /// Slots freed and not used again, linked; slots from `touched` on were never used.
-    vacant: u32,
-    touched: u32,
-    occupied: u32,
-    /// The same for lanes, linked through `head`.
-    closed_lane: u16,
-    touched_lanes: u16,
     timers: Timers,
     aborts: Queue,
     records: Queue,
-    up: LaneQueue,
-    suspect: LaneQueue,
+    rings: Rings,
     refills: LaneQueue,
     down: LaneQueue,
     flying: u32,
     suspects_flying: u32,
-    /// Whose turn it is: the rings alternate.
-    suspects_turn: bool,
     draining: bool,
     /// When the oldest delivery that waits behind a probe runs out of schedule.
     sweep_at: Option<Instant>,
@@ -66,24 +57,16 @@ impl<S, L> Dispatcher<S, L> {
     /// 2³² − 2 slots and 65 535 lanes are used. `seed` feeds the jitter of the waits; any word will do.
     pub const fn new(slots: S, lanes: L, limits: Limits, seed: u32) -> Self {
         Self {
-            slots,
-            lanes,
+            window: Window::new(slots, lanes),
             limits,
-            vacant: NIL,
-            touched: 0,
-            occupied: 0,
-            closed_lane: NO_LANE,
-            touched_lanes: 0,
             timers: Timers::new(),
             aborts: Queue::new(),
             records: Queue::new(),
-            up: LaneQueue::new(Ring::Up),
-            suspect: LaneQueue::new(Ring::Suspect),
+            rings: Rings::new(),
             refills: LaneQueue::new(Ring::Refill),
             down: LaneQueue::new(Ring::Down),
             flying: 0,
             suspects_flying: 0,
-            suspects_turn: false,
             draining: false,
             sweep_at: None,
             jitter: seed | 1,
@@ -102,20 +85,27 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
     /// Slots that hold a delivery.
     #[must_use]
     pub fn occupied(&self) -> u32 {
-        self.occupied
+        self.window.occupied()
     }
 
     /// Slots that hold nothing.
     #[must_use]
     pub fn free(&self) -> u32 {
-        let slots = self.slots.as_ref().len().min(NIL as usize - 1) as u32;
-        slots.saturating_sub(self.occupied)
+        self.window.free()
     }
 
     /// Deliveries that the lane holds.
     #[must_use]
     pub fn held(&self, lane: LaneId) -> u32 {
         self.lane(lane.0).held
+    }
+
+    /// Whether the lane has a delivery ready and every attempt that it may have is without a recorded
+    /// outcome: recording one soon lets it go on.
+    #[must_use]
+    pub fn awaits_record(&self, lane: LaneId) -> bool {
+        let lane = self.lane(lane.0);
+        lane.head != NIL && lane.flying > 0 && lane.wants().is_none()
     }
 
     /// The health of the lane's endpoint.
@@ -131,11 +121,11 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
     }
 
     fn slot(&self, index: u32) -> Slot {
-        self.slots.as_ref().get(index as usize).copied().unwrap_or(Slot::EMPTY)
+        self.window.slot(index)
     }
 
     fn lane(&self, id: u16) -> Lane {
-        self.lanes.as_ref().get(usize::from(id)).copied().unwrap_or(Lane::CLOSED)
+        self.window.lane(id)
     }
 
     fn room(&self, lane: Lane) -> u32 {
@@ -159,10 +149,10 @@ where
     /// # Errors
     /// [`Full`] when every lane is open.
     pub fn open(&mut self, health: Health, cap: u16) -> Result<LaneId, Full> {
-        let id = self.vacant_lane().ok_or(Full)?;
+        let id = self.window.take_lane().ok_or(Full)?;
         self.edit_lane(id, |lane| lane.open(health, cap));
         if health == Health::Down {
-            self.down.push(self.lanes.as_mut(), id);
+            self.down.push(self.window.lanes_mut(), id);
         }
         Ok(LaneId(id))
     }
@@ -176,12 +166,7 @@ where
         if was.held > 0 || !was.is_open() {
             return Err(Busy);
         }
-        let next = self.closed_lane;
-        self.edit_lane(lane.0, |lane| {
-            lane.close();
-            lane.head = u32::from(next);
-        });
-        self.closed_lane = lane.0;
+        self.window.return_lane(lane.0);
         Ok(was.health)
     }
 
@@ -220,8 +205,7 @@ where
         if !target.is_open() || self.room(target) == 0 {
             return Err(Full);
         }
-        let index = self.vacant_slot().ok_or(Full)?;
-        self.occupied += 1;
+        let index = self.window.take_slot().ok_or(Full)?;
         self.edit_lane(lane.0, |lane| lane.held += 1);
         self.edit(index, |slot| {
             slot.key = key;
@@ -251,7 +235,7 @@ where
         let index = ticket.index;
         match (slot.phase(), slot.end()) {
             (Phase::Waiting, _) => {
-                self.timers.remove(self.slots.as_mut(), index);
+                self.timers.remove(self.window.slots_mut(), index);
                 self.settle(index, End::Cancelled);
             }
             (Phase::Ready, _) => {
@@ -272,7 +256,7 @@ where
 
     /// Cancels everything that the lane holds. Looks at every slot that was ever used.
     pub fn cancel_lane(&mut self, lane: LaneId) {
-        for index in 0..self.touched {
+        for index in 0..self.window.touched() {
             let slot = self.slot(index);
             if slot.lane == lane.0 && slot.phase() != Phase::Free {
                 let _ended_already = self.cancel(Ticket { index, generation: slot.generation });
@@ -318,7 +302,7 @@ where
         if slot.generation != ticket.generation || slot.phase() != Phase::Flying {
             return Err(Stale);
         }
-        self.timers.remove(self.slots.as_mut(), ticket.index);
+        self.timers.remove(self.window.slots_mut(), ticket.index);
         self.judge(now, ticket.index, outcome);
         Ok(())
     }
@@ -349,14 +333,14 @@ where
 
     /// Time has passed: due deliveries become ready, attempts beyond their deadline are to be aborted.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((index, due)) = self.timers.first(self.slots.as_ref()) {
+        while let Some((index, due)) = self.timers.first(self.window.slots()) {
             if due > now {
                 break;
             }
-            self.timers.remove(self.slots.as_mut(), index);
+            self.timers.remove(self.window.slots_mut(), index);
             if self.slot(index).phase() == Phase::Flying {
                 self.edit(index, |slot| slot.set_phase(Phase::Overdue));
-                self.aborts.push(self.slots.as_mut(), index);
+                self.aborts.push(self.window.slots_mut(), index);
             } else {
                 self.make_ready(index);
             }
@@ -379,7 +363,9 @@ where
         if self.draining || self.flying >= self.limits.in_flight.max(1) {
             return None;
         }
-        let id = self.next_lane()?;
+        let suspects = (self.limits.in_flight / 4).saturating_mul(3).max(1);
+        let suspects_allowed = self.suspects_flying < suspects;
+        let id = self.rings.next(self.window.lanes_mut(), suspects_allowed)?;
         let lane = self.lane(id);
         let index = lane.head;
         self.unqueue(id, index);
@@ -393,7 +379,7 @@ where
             slot.generation = slot.generation.wrapping_add(1);
             slot.due = deadline;
         });
-        self.timers.insert(self.slots.as_mut(), index);
+        self.timers.insert(self.window.slots_mut(), index);
         self.flying += 1;
         self.suspects_flying += u32::from(suspect);
         self.edit_lane(id, |lane| {
@@ -417,7 +403,7 @@ where
     /// The next attempt whose deadline has passed: the host closes its connection and forgets the ticket.
     #[must_use]
     pub fn poll_abort(&mut self, now: Instant) -> Option<Ticket> {
-        let index = self.aborts.pop(self.slots.as_mut())?;
+        let index = self.aborts.pop(self.window.slots_mut())?;
         self.judge(now, index, Outcome::retry(crate::Fault::Timeout));
         Some(Ticket { index, generation: self.slot(index).generation })
     }
@@ -425,7 +411,7 @@ where
     /// The next record for storage.
     #[must_use]
     pub fn poll_record(&mut self, now: Instant) -> Option<Record> {
-        let index = self.records.pop(self.slots.as_mut())?;
+        let index = self.records.pop(self.window.slots_mut())?;
         self.edit(index, |slot| slot.set_phase(Phase::Recording));
         let slot = self.slot(index);
         let wait = slot.due.since(now);
@@ -451,7 +437,7 @@ where
     #[must_use]
     pub fn poll_refill(&mut self) -> Option<Refill> {
         while self.free() > 0 {
-            let id = self.refills.pop(self.lanes.as_mut())?;
+            let id = self.refills.pop(self.window.lanes_mut())?;
             let lane = self.lane(id);
             let room = self.room(lane);
             if lane.is_open() && lane.has_backlog() && room > 0 {
@@ -465,7 +451,7 @@ where
     /// When [`Dispatcher::handle_timeout`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timer = self.timers.first(self.slots.as_ref()).map(|(_, due)| due);
+        let timer = self.timers.first(self.window.slots()).map(|(_, due)| due);
         [timer, self.sweep_at].into_iter().flatten().min()
     }
 }
@@ -478,7 +464,7 @@ where
 {
     fn make_waiting(&mut self, index: u32) {
         self.edit(index, |slot| slot.set_phase(Phase::Waiting));
-        self.timers.insert(self.slots.as_mut(), index);
+        self.timers.insert(self.window.slots_mut(), index);
     }
 
     /// Queues a due delivery; a probe goes to the front.
@@ -488,9 +474,9 @@ where
         let lane = self.lane(slot.lane);
         let mut queue = Queue { head: lane.head, tail: lane.tail };
         if lane.health == Health::Down && lane.probe == index {
-            queue.push_front(self.slots.as_mut(), index);
+            queue.push_front(self.window.slots_mut(), index);
         } else {
-            queue.push(self.slots.as_mut(), index);
+            queue.push(self.window.slots_mut(), index);
         }
         self.edit_lane(slot.lane, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
         self.watch(slot.lane);
@@ -536,7 +522,7 @@ where
         if lane.health != Health::Down {
             return end;
         }
-        self.down.push(self.lanes.as_mut(), id);
+        self.down.push(self.window.lanes_mut(), id);
         self.watch(id);
         match end {
             End::Kept | End::Leaves if lane.probe == NIL || lane.probe == index => {
@@ -553,7 +539,7 @@ where
             slot.set_phase(Phase::Settled);
             slot.set_end(end);
         });
-        self.records.push(self.slots.as_mut(), index);
+        self.records.push(self.window.slots_mut(), index);
         let id = self.slot(index).lane;
         if end != End::Kept && self.lane(id).probe == index {
             self.edit_lane(id, |lane| lane.probe = NIL);
@@ -564,14 +550,7 @@ where
     /// The slot is nobody's again.
     fn vacate(&mut self, index: u32) {
         let id = self.slot(index).lane;
-        let next = self.vacant;
-        self.edit(index, |slot| {
-            slot.set_phase(Phase::Free);
-            slot.generation = slot.generation.wrapping_add(1);
-            slot.link = next;
-        });
-        self.vacant = index;
-        self.occupied = self.occupied.saturating_sub(1);
+        self.window.return_slot(index);
         self.edit_lane(id, |lane| lane.held = lane.held.saturating_sub(1));
         self.want_refill(id);
     }
@@ -581,7 +560,7 @@ where
         self.sweep_at = None;
         let mut rest = LaneQueue::new(Ring::Down);
         core::mem::swap(&mut rest, &mut self.down);
-        while let Some(id) = rest.pop(self.lanes.as_mut()) {
+        while let Some(id) = rest.pop(self.window.lanes_mut()) {
             if self.lane(id).health != Health::Down || !self.lane(id).is_open() {
                 continue;
             }
@@ -591,7 +570,7 @@ where
                 self.settle(head, End::Exhausted);
                 head = self.lane(id).head;
             }
-            self.down.push(self.lanes.as_mut(), id);
+            self.down.push(self.window.lanes_mut(), id);
             self.watch(id);
         }
     }
@@ -605,77 +584,23 @@ where
         }
     }
 
-    /// Gives the lane its place in the ring that it wants to be served from.
     fn seat(&mut self, id: u16) {
-        match self.lane(id).wants() {
-            Some(Ring::Up) => self.up.push(self.lanes.as_mut(), id),
-            Some(_) => self.suspect.push(self.lanes.as_mut(), id),
-            None => {}
-        }
-    }
-
-    /// The lane to serve next. Lanes that have lost the right to their place drop out on the way: each was
-    /// seated by an event of its own, so that this costs O(1) an event.
-    fn next_lane(&mut self) -> Option<u16> {
-        let suspects = (self.limits.in_flight / 4).saturating_mul(3).max(1);
-        let allowed = self.suspects_flying < suspects;
-        for suspects_turn in [self.suspects_turn, !self.suspects_turn] {
-            let wanted = if suspects_turn { Ring::Suspect } else { Ring::Up };
-            if suspects_turn && !allowed {
-                continue;
-            }
-            while let Some(id) = self.pop_lane(wanted) {
-                if self.lane(id).wants() == Some(wanted) {
-                    self.suspects_turn = !suspects_turn;
-                    return Some(id);
-                }
-                self.seat(id);
-            }
-        }
-        None
-    }
-
-    fn pop_lane(&mut self, ring: Ring) -> Option<u16> {
-        let queue = if ring == Ring::Up { &mut self.up } else { &mut self.suspect };
-        queue.pop(self.lanes.as_mut())
+        self.rings.seat(self.window.lanes_mut(), id);
     }
 
     /// Has the lane asked for more once half of its quota is free.
     fn want_refill(&mut self, id: u16) {
         let lane = self.lane(id);
         if lane.has_backlog() && lane.held <= self.limits.quota / 2 {
-            self.refills.push(self.lanes.as_mut(), id);
+            self.refills.push(self.window.lanes_mut(), id);
         }
     }
 
     fn unqueue(&mut self, id: u16, index: u32) {
         let lane = self.lane(id);
         let mut queue = Queue { head: lane.head, tail: lane.tail };
-        queue.unlink(self.slots.as_mut(), index);
+        queue.unlink(self.window.slots_mut(), index);
         self.edit_lane(id, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
-    }
-
-    fn vacant_slot(&mut self) -> Option<u32> {
-        if self.vacant != NIL {
-            let index = self.vacant;
-            self.vacant = self.slot(index).link;
-            return Some(index);
-        }
-        let fresh = (self.free() > 0).then_some(self.touched)?;
-        self.touched += 1;
-        Some(fresh)
-    }
-
-    fn vacant_lane(&mut self) -> Option<u16> {
-        if self.closed_lane != NO_LANE {
-            let id = self.closed_lane;
-            self.closed_lane = self.lane(id).head as u16;
-            return Some(id);
-        }
-        let lanes = self.lanes.as_ref().len().min(usize::from(NO_LANE)) as u16;
-        let fresh = (self.touched_lanes < lanes).then_some(self.touched_lanes)?;
-        self.touched_lanes += 1;
-        Some(fresh)
     }
 
     fn next_jitter(&mut self) -> u32 {
@@ -686,14 +611,10 @@ where
     }
 
     fn edit(&mut self, index: u32, edit: impl FnOnce(&mut Slot)) {
-        if let Some(slot) = self.slots.as_mut().get_mut(index as usize) {
-            edit(slot);
-        }
+        self.window.edit(index, edit);
     }
 
     fn edit_lane(&mut self, id: u16, edit: impl FnOnce(&mut Lane)) {
-        if let Some(lane) = self.lanes.as_mut().get_mut(usize::from(id)) {
-            edit(lane);
-        }
+        self.window.edit_lane(id, edit);
     }
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::hex::Hex;
 use super::key::SigningKey;
 use super::token::Token;
+use super::verify::VerifyError;
 use crate::decimal::Decimal;
+use crate::json::RawJson;
 
 /// A signature and what it covers, as it goes into the payload.
 ///
@@ -79,7 +81,8 @@ impl Serialize for SignatureBlock {
     }
 }
 
-/// A signature block as it was received: text, nothing of it believed yet. [`verify_block`] judges it.
+/// A signature block as it was received: text, nothing of it believed yet. [`verify_block`] judges
+/// it.
 ///
 /// [`verify_block`]: super::verify_block
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -93,6 +96,24 @@ pub struct ReceivedBlock<'a> {
     /// The signature of the account above, where there is one.
     #[serde(rename = "parent-signature")]
     pub parent_signature: Option<&'a str>,
+}
+
+impl<'a> ReceivedBlock<'a> {
+    /// The block in the `signature` member of a payload.
+    ///
+    /// # Errors
+    /// [`VerifyError::Malformed`] if it, or one of its three parts, is missing or no plain string.
+    pub fn in_payload(payload: RawJson<'a>) -> Result<Self, VerifyError> {
+        let block = payload.member("signature").ok_or(VerifyError::Malformed("`signature` is missing"))?;
+        let plain = |name| block.member(name)?.as_text()?.as_plain();
+        let part = |name, missing| plain(name).ok_or(VerifyError::Malformed(missing));
+        Ok(Self {
+            timestamp: part("timestamp", "`signature.timestamp` must be a string of digits")?,
+            token: part("token", "`signature.token` must be a string")?,
+            signature: part("signature", "`signature.signature` must be a string of 64 hexadecimal digits")?,
+            parent_signature: plain("parent-signature"),
+        })
+    }
 }
 
 #[cfg(test)]

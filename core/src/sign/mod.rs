@@ -6,7 +6,7 @@
 //!   timestamp and a [`Token`], not the body: it says who sent, not what.
 //! - **Standard Webhooks** headers, by an [`EndpointSecret`] per endpoint, over id, timestamp and body.
 //!
-//! Receivers call [`verify_block`] and [`EndpointSecret::verify`].
+//! Receivers call [`verify()`] and [`EndpointSecret::verify`].
 
 mod block;
 mod hex;
@@ -21,4 +21,4 @@ pub use key::SigningKey;
 pub use replay::ReplayGuard;
 pub use standard::{EndpointSecret, SecretText, StandardHeaders, StandardSignature};
 pub use token::Token;
-pub use verify::{DEFAULT_WINDOW, VerifiedBlock, VerifyError, verify_block};
+pub use verify::{DEFAULT_WINDOW, Verified, VerifiedBlock, VerifyError, verify, verify_block};

@@ -6,22 +6,71 @@ use super::block::ReceivedBlock;
 use super::hex;
 use super::key::SigningKey;
 use super::replay::ReplayGuard;
+use crate::json::{self, InputError, RawJson};
 use crate::time::{Duration, UnixTime};
 
 /// How far a timestamp may lie from now, either way, unless you have reason for another window: 5 minutes,
 /// the most common choice among receivers of Mailgun's webhooks.
 pub const DEFAULT_WINDOW: Duration = Duration::from_mins(5);
 
-/// A signature block that passed every check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VerifiedBlock<'a> {
-    /// When it was signed, in seconds since 1970.
-    pub timestamp: u64,
-    /// The random part.
-    pub token: &'a str,
+/// Verifies a payload, `{"signature":{…},"event-data":{…}}`, as it came in: every receiver's one call.
+///
+/// The checks are those of [`verify_block`]. Mailgun's signature does not cover the event-data; to know that
+/// nobody altered it, verify the Standard Webhooks headers too
+/// ([`EndpointSecret::verify`](super::EndpointSecret::verify)).
+///
+/// # Errors
+/// See [`VerifyError`]. `guard` remembers nothing unless the payload is verified.
+///
+/// ```
+/// use sealpost_core::sign::{self, ReplayGuard, SigningKey, VerifyError};
+/// use sealpost_core::UnixTime;
+///
+/// let body = br#"{
+///     "signature": {
+///         "timestamp": "1529006854",
+///         "token": "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0",
+///         "signature": "b27078a1ce4b5ec8416040232b242b1c682ef71248cdad5a811e7867ab1498a8"
+///     },
+///     "event-data": {"event": "opened"}
+/// }"#;
+/// let key = SigningKey::new(b"key-55c5c5c5c55f55ca5cd5f55d5c555c55")?;
+/// let mut guard = ReplayGuard::<64>::new();
+/// let now = UnixTime::new(1_529_006_900, 0);
+///
+/// let verified = sign::verify(body, &key, now, sign::DEFAULT_WINDOW, &mut guard)?;
+/// assert_eq!(verified.event_data.as_str(), r#"{"event": "opened"}"#);
+///
+/// let again = sign::verify(body, &key, now, sign::DEFAULT_WINDOW, &mut guard);
+/// assert_eq!(again, Err(VerifyError::Replayed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify<'a, const N: usize>(
+    body: &'a [u8],
+    key: &SigningKey,
+    now: UnixTime,
+    window: Duration,
+    guard: &mut ReplayGuard<N>,
+) -> Result<Verified<'a>, VerifyError> {
+    let payload = json::check(body).map_err(VerifyError::NotJson)?;
+    let block = ReceivedBlock::in_payload(payload)?;
+    let event_data = payload.member("event-data").ok_or(VerifyError::Malformed("`event-data` is missing"))?;
+    let VerifiedBlock { timestamp, token } = verify_block(&block, key, now, window, guard)?;
+    Ok(Verified { timestamp, token, event_data })
 }
 
-/// Verifies a received block in this order: the signature, in constant time; the timestamp, which must lie
+/// A payload that passed every check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified<'a> {
+    /// When it was signed, in seconds since 1970.
+    pub timestamp: u64,
+    /// The random part of the signature block.
+    pub token: &'a str,
+    /// The event, by whose `id` a receiver tells a repetition from something new.
+    pub event_data: RawJson<'a>,
+}
+
+/// Verifies a signature block on its own, for receivers that have taken the payload apart, in this order: the signature, in constant time; the timestamp, which must lie
 /// within `window` of `now` on either side; then `guard`, which must not have seen it before.
 ///
 /// The signature counts if `key` made it, or if it made the `parent-signature`: the one that the key's
@@ -29,26 +78,6 @@ pub struct VerifiedBlock<'a> {
 ///
 /// # Errors
 /// See [`VerifyError`]. `guard` remembers nothing unless the block is verified.
-///
-/// ```
-/// use sealpost_core::sign::{self, ReceivedBlock, ReplayGuard, SigningKey, VerifyError};
-/// use sealpost_core::UnixTime;
-///
-/// let key = SigningKey::new(b"key-55c5c5c5c55f55ca5cd5f55d5c555c55")?;
-/// let mut guard = ReplayGuard::<64>::new();
-/// let received = ReceivedBlock {
-///     timestamp: "1529006854",
-///     token: "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0",
-///     signature: "b27078a1ce4b5ec8416040232b242b1c682ef71248cdad5a811e7867ab1498a8",
-///     parent_signature: None,
-/// };
-/// let mut verify = |now| sign::verify_block(&received, &key, now, sign::DEFAULT_WINDOW, &mut guard);
-///
-/// assert!(verify(UnixTime::new(1_529_006_900, 0)).is_ok());
-/// assert_eq!(verify(UnixTime::new(1_529_006_900, 0)), Err(VerifyError::Replayed));
-/// assert_eq!(verify(UnixTime::new(1_529_010_000, 0)), Err(VerifyError::Stale { age: 3146 }));
-/// # Ok::<(), sealpost_core::ConfigError>(())
-/// ```
 pub fn verify_block<'a, const N: usize>(
     block: &ReceivedBlock<'a>,
     key: &SigningKey,
@@ -65,10 +94,21 @@ pub fn verify_block<'a, const N: usize>(
     Ok(VerifiedBlock { timestamp, token: block.token })
 }
 
+/// A signature block that passed every check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedBlock<'a> {
+    /// When it was signed, in seconds since 1970.
+    pub timestamp: u64,
+    /// The random part.
+    pub token: &'a str,
+}
+
 /// Why a payload was not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum VerifyError {
+    /// The body is not JSON.
+    NotJson(InputError),
     /// It does not have the parts of a signed payload; the text says which is missing or wrong.
     Malformed(&'static str),
     /// Another key made the signature, or someone altered the timestamp or the token.
@@ -85,6 +125,7 @@ pub enum VerifyError {
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotJson(error) => write!(f, "the payload is not JSON: {error}"),
             Self::Malformed(what) => f.write_str(what),
             Self::WrongSignature => f.write_str(
                 "the signature is not of this signing key (which is not the API key), or was altered",
@@ -130,6 +171,9 @@ pub(super) fn check_age(timestamp: u64, now: UnixTime, window: Duration) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+    use std::string::ToString;
+
     use super::*;
     use crate::sign::Token;
 
@@ -179,6 +223,31 @@ mod tests {
         for block in altered {
             assert_eq!(verify_at(&block, SIGNED), Err(VerifyError::WrongSignature), "{block:?}");
         }
+    }
+
+    #[test]
+    fn a_body_without_a_signed_block_is_malformed() {
+        let signature = "b27078a1ce4b5ec8416040232b242b1c682ef71248cdad5a811e7867ab1498a8";
+        for body in [
+            "{}".to_string(),
+            "[]".to_string(),
+            r#"{"signature":"x","event-data":{}}"#.to_string(),
+            r#"{"signature":{"timestamp":"1","token":"x"},"event-data":{}}"#.to_string(),
+            format!(r#"{{"signature":{{"timestamp":1529006854,"token":"x","signature":"{signature}"}}}}"#),
+            format!(r#"{{"signature":{{"timestamp":"1","token":"x","signature":"{signature}"}}}}"#),
+        ] {
+            let mut guard = ReplayGuard::<4>::new();
+            let verdict =
+                verify(body.as_bytes(), &key(), UnixTime::new(SIGNED, 0), DEFAULT_WINDOW, &mut guard);
+            assert!(matches!(verdict, Err(VerifyError::Malformed(_))), "{body}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        let mut guard = ReplayGuard::<4>::new();
+        let verdict = verify(b"{\"a\":", &key(), UnixTime::new(SIGNED, 0), DEFAULT_WINDOW, &mut guard);
+        assert!(matches!(verdict, Err(VerifyError::NotJson(error)) if error.offset() == 5), "{verdict:?}");
     }
 
     #[test]

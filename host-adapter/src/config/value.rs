@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use url::{Host, Url};
 
 pub(super) const SOCKET: &str = "an address and a port, such as 127.0.0.1:8925 or [::1]:8925";
-pub(super) const BASE_URL: &str = "an absolute http or https URL without credentials, query and fragment, such as https://events.example.com";
+pub(crate) const BASE_URL: &str = "an absolute http or https URL without credentials, query and fragment, such as https://events.example.com";
 pub(super) const NET: &str = "networks or addresses, such as 10.1.0.0/16 or ::1";
 pub(super) const PATH: &str = "a path";
 pub(super) const KEY: &str = "1 to 256 visible ASCII characters";
@@ -111,7 +111,7 @@ impl LogFormat {
 }
 
 /// A span of time that is not negative; days have 24 hours.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
@@ -139,7 +139,7 @@ pub(super) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
-pub(super) fn base_url(text: &str) -> Option<Url> {
+pub(crate) fn base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty()
         && url.password().is_none()
