@@ -15,7 +15,7 @@ pub mod retry;
 pub mod time;
 
 pub use error::{ConfigError, Full, ResourceError};
-pub use event::{EventKind, Severity, WebhookKind};
+pub use event::{Event, EventKind, Severity, WebhookKind};
 pub use json::{InputError, RawJson};
 pub use outcome::{Fault, Gone, Outcome};
 pub use retry::Schedule;
