@@ -18,8 +18,6 @@ pub enum ConfigError {
     MalformedSecret,
     /// A retry schedule has more than [`Schedule::MAX_STEPS`](crate::retry::Schedule::MAX_STEPS) steps.
     ScheduleTooLong,
-    /// The dispatcher got no slots, no lanes, or more than 2³² − 2 slots or 65 535 lanes.
-    WindowSize,
 }
 
 impl fmt::Display for ConfigError {
@@ -30,9 +28,6 @@ impl fmt::Display for ConfigError {
                 "the endpoint secret is malformed; it must be `whsec_` followed by the base64 of 24 to 64 bytes"
             }
             Self::ScheduleTooLong => "the retry schedule has more than 16 steps",
-            Self::WindowSize => {
-                "the dispatcher needs 1 to 4294967294 slots and 1 to 65535 lanes"
-            }
         })
     }
 }

@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod host;
 pub mod http;
 pub mod json;
 pub mod outcome;
@@ -25,7 +26,9 @@ pub mod retry;
 pub mod sign;
 pub mod time;
 
-pub use dispatch::{Health, LaneId, Record, Ticket, Verdict};
+pub use dispatch::{
+    Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,
+};
 pub use endpoint::{Endpoints, Host, Subscriptions, Url};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{EventKind, Severity, WebhookKind};
