@@ -1,13 +1,13 @@
 //! Events on their way in: taken apart, validated, completed, stored, and only then acknowledged.
 
 mod prepare;
-mod shim;
 mod split;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealpost_core::host::Clock as _;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -153,7 +153,7 @@ impl Ingest {
         let frame = Frame {
             domain: domain.clone(),
             account: self.store.identity().account.clone(),
-            now: self.clock.wall(),
+            now: self.clock.unix(),
             limits: self.limits.clone(),
         };
         let batch = if submission.body.len() > INLINE_BYTES {

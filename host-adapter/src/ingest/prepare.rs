@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::shim::{self as event, Completion};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use sealpost_core::event::{self, CompleteError, Completion};
 use sealpost_core::json::{InputError, RawJson, Sink};
 use sealpost_core::{ResourceError, UnixTime};
 use sha2::{Digest, Sha256};
@@ -74,19 +74,19 @@ fn complete(
         return Err(Problem { field: String::new(), reason });
     }
     let event = event::accept(raw, frame.now)?;
-    let id: Arc<str> = match event.id() {
+    let id: Arc<str> = match event.id {
         Some(id) => id.to_string().into(),
         None => assign_id().into(),
     };
-    let submitted = event.timestamp();
+    let submitted = event.timestamp;
     let time = submitted.and_then(|number| number.as_unix_time()).unwrap_or(frame.now);
     let completion = Completion { id: &id, timestamp: time, domain: &frame.domain, account: &frame.account };
     let mut data = Growing(Vec::with_capacity(raw.as_bytes().len() + 256));
     event::complete(raw, &completion, &mut data)?;
     let event = NewEvent {
         timestamp: to_micros(time),
-        kind: event.kind(),
-        webhook: event.kind().webhook(event.severity()),
+        kind: event.kind,
+        webhook: event.webhook(),
         data: Bytes::from(data.0),
         digest: Sha256::digest(raw.as_bytes()).into(),
         id,
@@ -129,9 +129,10 @@ impl From<InputError> for Problem {
     }
 }
 
-impl From<ResourceError> for Problem {
-    fn from(error: ResourceError) -> Self {
-        Self { field: String::new(), reason: error.to_string() }
+impl From<CompleteError<'_>> for Problem {
+    fn from(error: CompleteError<'_>) -> Self {
+        let field = if let CompleteError::OtherDomain { .. } = error { "domain.name" } else { "" };
+        Self { field: field.to_owned(), reason: error.to_string() }
     }
 }
 
