@@ -6,6 +6,8 @@ mod page;
 mod pretty;
 mod range;
 mod time;
+#[cfg(test)]
+mod walks;
 
 use std::sync::Arc;
 
