@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod ingest;
 pub mod samples;
 pub mod secrets;
+pub mod server;
 pub mod shard;
 pub mod storage;
 pub mod telemetry;
