@@ -1,9 +1,11 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod ingest;
 pub mod samples;
 pub mod secrets;
 pub mod shard;
