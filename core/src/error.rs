@@ -1,7 +1,7 @@
 //! Errors, sorted by who must act.
 //!
 //! [`ConfigError`]: whoever configures the program wrote something that can never work.
-//! [`InputError`]: whoever sent the bytes must send other bytes.
+//! [`InputError`](crate::json::InputError): whoever sent the bytes must send other bytes.
 //! [`ResourceError`]: a buffer of the caller is too small, or its sink failed.
 //! [`Full`]: nothing is wrong; come back when something has been delivered.
 
@@ -41,12 +41,15 @@ impl core::error::Error for ConfigError {}
 pub enum ResourceError {
     /// The buffer ends before the output does.
     BufferTooSmall,
+    /// The writer behind a [`WriteSink`](crate::json::WriteSink) failed.
+    WriteFailed,
 }
 
 impl fmt::Display for ResourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BufferTooSmall => "the output does not fit into the buffer; pass a larger one",
+            Self::WriteFailed => "the writer failed before all was written",
         })
     }
 }

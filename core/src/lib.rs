@@ -31,7 +31,7 @@ pub use dispatch::{
 };
 pub use endpoint::{Endpoints, Host, Subscriptions, Url};
 pub use error::{ConfigError, Full, ResourceError};
-pub use event::{EventKind, Severity, WebhookKind};
+pub use event::{Event, EventKind, Severity, WebhookKind};
 pub use json::{InputError, RawJson};
 pub use outcome::{Fault, Gone, Outcome};
 pub use payload::Payload;

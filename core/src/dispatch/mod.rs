@@ -9,7 +9,7 @@
 //!
 //! | kind | methods |
 //! |---|---|
-//! | getters | [`in_flight`], [`occupied`], [`free`], [`held`], [`health`], [`is_drained`] |
+//! | getters | [`in_flight`], [`occupied`], [`free`], [`held`], [`health`], [`awaits_record`], [`is_drained`] |
 //! | commands | [`open`], [`close`], [`enqueue`], [`admit`], [`cancel`], [`cancel_lane`], [`pause`], [`resume`], [`mark_backlog`], [`drain`] |
 //! | inputs | [`handle_outcome`], [`handle_recorded`], [`handle_timeout`] |
 //! | outputs | [`poll_abort`], [`poll_record`], [`poll_refill`], [`poll_attempt`], [`poll_timeout`] |
@@ -43,6 +43,7 @@
 //! [`free`]: Dispatcher::free
 //! [`held`]: Dispatcher::held
 //! [`health`]: Dispatcher::health
+//! [`awaits_record`]: Dispatcher::awaits_record
 //! [`is_drained`]: Dispatcher::is_drained
 //! [`open`]: Dispatcher::open
 //! [`close`]: Dispatcher::close

@@ -100,6 +100,14 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
         self.lane(lane.0).held
     }
 
+    /// Whether the lane has a delivery ready and every attempt that it may have is without a recorded
+    /// outcome: recording one soon lets it go on.
+    #[must_use]
+    pub fn awaits_record(&self, lane: LaneId) -> bool {
+        let lane = self.lane(lane.0);
+        lane.head != NIL && lane.flying > 0 && lane.wants().is_none()
+    }
+
     /// The health of the lane's endpoint.
     #[must_use]
     pub fn health(&self, lane: LaneId) -> Health {

@@ -47,7 +47,7 @@ pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
     // Outside strings the grammar has let only ASCII pass, and inside them any byte from 0x80 up.
     let text = core::str::from_utf8(value).map_err(|error| {
         let offset = start.saturating_add(error.valid_up_to());
-        InputError::new(offset, Reason::Utf8)
+        InputError::syntax(offset, Reason::Utf8)
     })?;
     Ok((RawJson::from_checked(text), rest))
 }
@@ -171,7 +171,7 @@ impl Scanner<'_> {
                     Ok(())
                 }
             },
-            [_] => Err(InputError::new(self.input.len(), Reason::UnexpectedEnd)),
+            [_] => Err(InputError::syntax(self.input.len(), Reason::UnexpectedEnd)),
             _ => Err(self.fault(Reason::Escape)),
         }
     }
@@ -186,12 +186,13 @@ impl Scanner<'_> {
             self.at += 6;
             return Ok(());
         }
-        Err(InputError::new(high, Reason::LoneSurrogate))
+        Err(InputError::syntax(high, Reason::LoneSurrogate))
     }
 
     /// The four hexadecimal digits of the `\u` escape here.
     fn code_unit(&self) -> Result<u16, InputError> {
-        let digits = self.rest().get(2..6).ok_or(InputError::new(self.input.len(), Reason::UnexpectedEnd))?;
+        let digits =
+            self.rest().get(2..6).ok_or(InputError::syntax(self.input.len(), Reason::UnexpectedEnd))?;
         let unit = digits.iter().try_fold(0, |unit: u32, digit| {
             let digit = char::from(*digit).to_digit(16)?;
             Some(unit << 4 | digit)
@@ -271,7 +272,7 @@ impl Scanner<'_> {
     }
 
     fn fault(&self, reason: Reason) -> InputError {
-        InputError::new(self.at, reason)
+        InputError::syntax(self.at, reason)
     }
 }
 
@@ -323,19 +324,19 @@ mod tests {
 
     fn fault(input: &str) -> (usize, Reason) {
         let error = check(input.as_bytes()).expect_err(input);
-        (error.offset(), error.reason())
+        (error.offset().expect(input), error.reason())
     }
 
     #[test]
     fn one_value_of_each_kind_passes() {
         for input in ["null", "true", "false", "0", "-1.5e+10", "1e400", "\"\"", "[]", "{}", "[1,[2],{}]"] {
-            assert_eq!(check(input.as_bytes()).map(|raw| raw.as_str()), Ok(input));
+            assert_eq!(check(input.as_bytes()).map(RawJson::as_str), Ok(input));
         }
     }
 
     #[test]
     fn white_space_around_the_value_is_trimmed_and_inside_it_stays() {
-        let raw = check(b" \r\n\t{ \"a\" : [ 1 , 2 ] }\n").map(|raw| raw.as_str());
+        let raw = check(b" \r\n\t{ \"a\" : [ 1 , 2 ] }\n").map(RawJson::as_str);
         assert_eq!(raw, Ok("{ \"a\" : [ 1 , 2 ] }"));
     }
 
@@ -381,7 +382,7 @@ mod tests {
     fn text_is_utf8() {
         assert!(check("\"é😀\"".as_bytes()).is_ok());
         let error = check(b" \"ab\xC3\"").expect_err("a cut-off sequence");
-        assert_eq!((error.offset(), error.reason()), (4, Reason::Utf8));
+        assert_eq!((error.offset(), error.reason()), (Some(4), Reason::Utf8));
         assert_eq!(error.to_string(), "at byte 4: the text is not valid UTF-8");
         assert!(check(b"\xEF\xBB\xBF{}").is_err(), "a byte order mark is no white space");
     }

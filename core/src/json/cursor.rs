@@ -19,11 +19,6 @@ impl<'a> Cursor<'a> {
         Self { text: raw.as_str(), at: 0 }
     }
 
-    /// Bytes from the start of the text.
-    pub(super) const fn offset(&self) -> usize {
-        self.at
-    }
-
     /// Skips white space and looks at the next byte.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {

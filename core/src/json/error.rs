@@ -9,25 +9,35 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InputError {
-    offset: usize,
     reason: Reason,
-    path: Path,
+    place: Place,
+}
+
+/// Syntax is at fault at a byte, a value at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Place {
+    Offset(usize),
+    Path(Path),
 }
 
 impl InputError {
-    pub(crate) const fn new(offset: usize, reason: Reason) -> Self {
-        Self { offset, reason, path: Path::ROOT }
+    pub(crate) const fn syntax(offset: usize, reason: Reason) -> Self {
+        Self { reason, place: Place::Offset(offset) }
     }
 
-    /// The same fault, seen from the value that holds the faulty one by this step.
-    pub(crate) const fn inside(self, step: Step) -> Self {
-        Self { path: self.path.inside(step), ..self }
+    pub(crate) const fn value(reason: Reason) -> Self {
+        Self { reason, place: Place::Path(Path::ROOT) }
     }
 
-    /// Where the fault is: bytes from the start of the input that was checked or decoded.
-    #[must_use]
-    pub const fn offset(&self) -> usize {
-        self.offset
+    /// The same fault, seen from the object that has the faulty value as this field.
+    pub(crate) const fn inside_field(self, name: &'static str) -> Self {
+        Self { place: Place::Path(self.path().inside_field(name)), ..self }
+    }
+
+    /// The same fault, seen from the list that has the faulty value at this place.
+    pub(crate) const fn inside_element(self, index: u32) -> Self {
+        Self { place: Place::Path(self.path().inside_element(index)), ..self }
     }
 
     /// What is wrong.
@@ -36,19 +46,32 @@ impl InputError {
         self.reason
     }
 
-    /// The field that is at fault; [`Path::ROOT`] for a fault of syntax.
+    /// Where the text stops to be JSON, in bytes from the start of the input. `None` where it is JSON, of
+    /// another shape.
+    #[must_use]
+    pub const fn offset(&self) -> Option<usize> {
+        match self.place {
+            Place::Offset(offset) => Some(offset),
+            Place::Path(_) => None,
+        }
+    }
+
+    /// The field that is at fault; [`Path::ROOT`] where the text is no JSON.
     #[must_use]
     pub const fn path(&self) -> Path {
-        self.path
+        match self.place {
+            Place::Offset(_) => Path::ROOT,
+            Place::Path(path) => path,
+        }
     }
 }
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.reason.is_syntax(), self.path.is_root()) {
-            (true, _) => write!(f, "at byte {}: {}", self.offset, self.reason),
-            (false, true) => write!(f, "the value {}", self.reason),
-            (false, false) => write!(f, "`{}` {}", self.path, self.reason),
+        match self.place {
+            Place::Offset(offset) => write!(f, "at byte {offset}: {}", self.reason),
+            Place::Path(Path::ROOT) => write!(f, "the value {}", self.reason),
+            Place::Path(path) => write!(f, "`{path}` {}", self.reason),
         }
     }
 }
@@ -86,14 +109,8 @@ pub enum Reason {
     Duplicate,
     /// The value has the right type, but must do this.
     Must(&'static str),
-}
-
-impl Reason {
-    /// Whether the input is not JSON at all, rather than JSON of another shape.
-    #[must_use]
-    pub const fn is_syntax(self) -> bool {
-        !matches!(self, Self::Type(_) | Self::OneOf(_) | Self::Missing | Self::Duplicate | Self::Must(_))
-    }
+    /// The `Deserialize` of a type that is not of this crate does not take the value.
+    Refused,
 }
 
 impl fmt::Display for Reason {
@@ -112,6 +129,7 @@ impl fmt::Display for Reason {
             Self::Missing => "is required",
             Self::Duplicate => "stands twice in one object",
             Self::Must(rule) => return write!(f, "must {rule}"),
+            Self::Refused => "does not have the form that is wanted here",
         })
     }
 }
@@ -127,11 +145,16 @@ fn write_alternatives(f: &mut fmt::Formatter<'_>, names: &[&str]) -> fmt::Result
 /// The way from the decoded value to one inside it: `message.attachments[2].size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Path([Option<Step>; Path::MAX_STEPS]);
+pub struct Path {
+    /// Outermost first. An empty name is a step into a list, to the index of the same place.
+    names: [&'static str; Path::MAX_STEPS],
+    indices: [u32; Path::MAX_STEPS],
+    steps: u8,
+}
 
 impl Path {
     /// The value itself.
-    pub const ROOT: Self = Self([None; Self::MAX_STEPS]);
+    pub const ROOT: Self = Self { names: [""; Self::MAX_STEPS], indices: [0; Self::MAX_STEPS], steps: 0 };
 
     /// The longest way that is told; of a longer one, its first steps.
     pub const MAX_STEPS: usize = 4;
@@ -139,41 +162,37 @@ impl Path {
     /// Whether this is the decoded value itself.
     #[must_use]
     pub const fn is_root(self) -> bool {
-        self.0[0].is_none()
+        self.steps == 0
     }
 
-    /// The steps, outermost first.
-    pub fn steps(self) -> impl Iterator<Item = Step> {
-        self.0.into_iter().flatten()
+    const fn inside_field(self, name: &'static str) -> Self {
+        self.inside(name, 0)
     }
 
-    const fn inside(self, step: Step) -> Self {
-        let [first, second, third, _] = self.0;
-        Self([Some(step), first, second, third])
+    const fn inside_element(self, index: u32) -> Self {
+        self.inside("", index)
+    }
+
+    const fn inside(self, name: &'static str, index: u32) -> Self {
+        let [name1, name2, name3, _] = self.names;
+        let [index1, index2, index3, _] = self.indices;
+        let steps = if self.steps < Self::MAX_STEPS as u8 { self.steps + 1 } else { self.steps };
+        Self { names: [name, name1, name2, name3], indices: [index, index1, index2, index3], steps }
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.steps().enumerate() {
-            match step {
-                Step::Field(name) if index == 0 => f.write_str(name)?,
-                Step::Field(name) => write!(f, ".{name}")?,
-                Step::Index(index) => write!(f, "[{index}]")?,
+        let steps = self.names.iter().zip(self.indices).take(self.steps.into());
+        for (place, (name, index)) in steps.enumerate() {
+            match (place, *name) {
+                (_, "") => write!(f, "[{index}]")?,
+                (0, name) => f.write_str(name)?,
+                (_, name) => write!(f, ".{name}")?,
             }
         }
         Ok(())
     }
-}
-
-/// One step of a [`Path`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Step {
-    /// Into the field of this name.
-    Field(&'static str),
-    /// Into the element at this place, counted from 0.
-    Index(u32),
 }
 
 #[cfg(test)]
@@ -184,17 +203,17 @@ mod tests {
 
     #[test]
     fn a_fault_inside_is_named_by_its_path() {
-        let error = InputError::new(7, Reason::Type("a whole number"))
-            .inside(Step::Field("size"))
-            .inside(Step::Index(2))
-            .inside(Step::Field("attachments"))
-            .inside(Step::Field("message"));
+        let error = InputError::value(Reason::Type("a whole number"))
+            .inside_field("size")
+            .inside_element(2)
+            .inside_field("attachments")
+            .inside_field("message");
         assert_eq!(error.to_string(), "`message.attachments[2].size` must be a whole number");
     }
 
     #[test]
     fn alternatives_are_listed() {
-        let error = InputError::new(0, Reason::OneOf(&["permanent", "temporary"]));
+        let error = InputError::value(Reason::OneOf(&["permanent", "temporary"]));
         assert_eq!(error.to_string(), r#"the value must be one of "permanent", "temporary""#);
     }
 }

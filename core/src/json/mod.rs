@@ -26,14 +26,27 @@
 
 mod check;
 mod cursor;
+mod de;
 mod error;
+mod list;
+mod nullable;
 mod number;
+mod object;
 mod raw;
 mod scan;
+mod ser;
+mod sink;
 mod text;
+mod token;
 
 pub use check::{MAX_DEPTH, check, split_first};
-pub use error::{InputError, Path, Reason, Step};
+pub use de::decode;
+pub use error::{InputError, Path, Reason};
+pub use list::{List, ListIter};
+pub(crate) use nullable::nullable;
 pub use number::Number;
+pub use object::Object;
 pub use raw::{Elements, Kind, Members, RawJson};
+pub use ser::{EncodeError, encode, encoded_len};
+pub use sink::{CountingSink, Sink, SliceSink, WriteSink};
 pub use text::{Chars, Text};

@@ -2,6 +2,11 @@
 
 use core::fmt;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Error, Serialize, Serializer};
+
+use super::raw::RawJson;
+use super::token::{self, Token};
 use crate::time::UnixTime;
 
 /// A JSON number. One that came in is its digits, and goes out as them; one made here is an integer or
@@ -106,6 +111,33 @@ impl PartialEq for Number<'_> {
 }
 
 impl Eq for Number<'_> {}
+
+impl<'a> Token<'a> for Number<'a> {
+    const NAME: &'static str = token::NUMBER;
+
+    fn from_raw(raw: RawJson<'a>) -> Option<Self> {
+        raw.as_number()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Number<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        token::read(deserializer)
+    }
+}
+
+impl Serialize for Number<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Repr::Text(text) => serializer.serialize_newtype_struct(token::NUMBER, text),
+            Repr::Integer(value) => serializer.serialize_u64(value),
+            Repr::Time(_) => {
+                let text = Rendered::new(*self).ok_or_else(|| S::Error::custom(token::NUMBER))?;
+                serializer.serialize_newtype_struct(token::NUMBER, text.0.as_str())
+            }
+        }
+    }
+}
 
 #[cfg(feature = "defmt")]
 impl defmt::Format for Number<'_> {

@@ -2,9 +2,13 @@
 
 use core::fmt;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
 use super::cursor::Cursor;
 use super::number::Number;
 use super::text::Text;
+use super::token::{self, Token};
 
 /// One JSON value as the text that came in, without white space around it.
 ///
@@ -95,6 +99,26 @@ impl<'a> RawJson<'a> {
 impl fmt::Display for RawJson<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
+    }
+}
+
+impl<'a> Token<'a> for RawJson<'a> {
+    const NAME: &'static str = token::VALUE;
+
+    fn from_raw(raw: Self) -> Option<Self> {
+        Some(raw)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        token::read(deserializer)
+    }
+}
+
+impl Serialize for RawJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(token::VALUE, self.0)
     }
 }
 

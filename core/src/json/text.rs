@@ -2,6 +2,12 @@
 
 use core::fmt;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
+use super::raw::RawJson;
+use super::token::{self, Token};
+
 /// A JSON string: either characters as they are, or the text between the quotes with its escapes.
 ///
 /// Escaped text is written back verbatim and read through [`chars`](Self::chars), so nothing is copied.
@@ -137,6 +143,29 @@ impl fmt::Debug for Text<'_> {
         match self.0 {
             Repr::Plain(characters) => fmt::Debug::fmt(characters, f),
             Repr::Escaped(content) => write!(f, "\"{content}\""),
+        }
+    }
+}
+
+impl<'a> Token<'a> for Text<'a> {
+    const NAME: &'static str = token::TEXT;
+
+    fn from_raw(raw: RawJson<'a>) -> Option<Self> {
+        raw.as_text()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        token::read(deserializer)
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Repr::Plain(characters) => serializer.serialize_str(characters),
+            Repr::Escaped(content) => serializer.serialize_newtype_struct(token::TEXT, content),
         }
     }
 }

@@ -1,0 +1,212 @@
+//! A delivery on its way between the store and the shard that makes its attempts.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use sealpost_core::{Health, Verdict, WebhookKind};
+
+use crate::secrets::Secret;
+
+/// Names an endpoint within the store; never given to another one.
+pub type EndpointId = u32;
+
+/// Names a delivery within the store: the event's sequence number × 16, plus the delivery's place in its
+/// fan-out. So deliveries of later events have greater ids.
+pub type DeliveryId = u64;
+
+/// An event × endpoint that a shard now holds. All deliveries of one event share its bytes.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its name towards the store.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub endpoint: Arc<Endpoint>,
+    /// The domain whose event it is.
+    pub domain: Arc<str>,
+    /// The event's `id`.
+    pub event_id: Arc<str>,
+    /// The webhook that matched.
+    pub kind: WebhookKind,
+    /// The event-data, frozen when it was accepted.
+    pub data: Bytes,
+    /// Attempts that were made and recorded.
+    pub attempts: u8,
+    /// When the next attempt is due, in wall-clock milliseconds since the Unix epoch.
+    pub due: i64,
+}
+
+/// A subscribed URL of the account, under one secret and with one health, whichever domains use it.
+#[derive(Debug)]
+pub struct Endpoint {
+    id: EndpointId,
+    url: EndpointUrl,
+    secret: Secret,
+    health: AtomicU8,
+}
+
+impl Endpoint {
+    pub(super) fn new(id: EndpointId, url: EndpointUrl, secret: Secret, health: Health) -> Self {
+        Self { id, url, secret, health: AtomicU8::new(health.to_byte()) }
+    }
+
+    /// Its name within the store.
+    #[must_use]
+    pub fn id(&self) -> EndpointId {
+        self.id
+    }
+
+    /// The shard, of so many, that makes its attempts. `shards` is at least 1.
+    #[must_use]
+    pub fn shard(&self, shards: usize) -> usize {
+        self.id as usize % shards.max(1)
+    }
+
+    /// Where attempts go.
+    #[must_use]
+    pub fn url(&self) -> &EndpointUrl {
+        &self.url
+    }
+
+    /// The Standard Webhooks secret, `whsec_` and the base64 of 32 random bytes.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The health after the last recorded attempt.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::from_byte(self.health.load(Relaxed))
+    }
+
+    /// Takes over a recorded health; whether it differs from the one before.
+    pub(super) fn change_health(&self, health: Health) -> bool {
+        self.health.swap(health.to_byte(), Relaxed) != health.to_byte()
+    }
+}
+
+/// A webhook URL, already normalised and vetted by the API. The credentials in it never show in `Debug`
+/// output or in listings.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EndpointUrl {
+    full: Secret,
+    shown: Arc<str>,
+}
+
+impl EndpointUrl {
+    /// Takes a URL in its normal form. Two URLs are the same endpoint if these texts are equal.
+    #[must_use]
+    pub fn new(normalised: &str) -> Self {
+        Self { full: Secret::new(normalised), shown: redact(normalised).into() }
+    }
+
+    /// The whole URL with its credentials: to send to, and never to be shown.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.full.expose()
+    }
+
+    /// The URL to show, `https://user:***@host/…`.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// How one attempt, or a cancellation, left a delivery: what a shard has recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Attempts made so far, the one just ended included.
+    pub attempts: u8,
+    /// When it is due again, in wall-clock milliseconds since the Unix epoch; without meaning when the
+    /// verdict is final.
+    pub due: i64,
+    /// The endpoint's health now.
+    pub health: Health,
+}
+
+/// What the store tells a shard, in the order of its commits.
+///
+/// The channel needs no bound of its own: a shard is given no more deliveries than the window has room
+/// for, one answer per refill it asked for, one `Recorded` per record, and one `Backlog` per endpoint
+/// until it asks.
+#[derive(Debug)]
+pub enum ToShard {
+    /// These deliveries' records are committed. Comes before what the same commit claimed.
+    Recorded(Vec<DeliveryId>),
+    /// New deliveries, born claimed: the shard holds them from now on, all due at once.
+    Claimed(Vec<Delivery>),
+    /// The endpoint has due deliveries in the store: [`refill`](super::Store::refill) when its lane has
+    /// room.
+    Backlog(Arc<Endpoint>),
+    /// The answer to a refill.
+    Refilled {
+        /// The endpoint that was asked for.
+        endpoint: EndpointId,
+        /// What the shard holds from now on, oldest first.
+        deliveries: Vec<Delivery>,
+        /// Whether more is due and could be had: ask again when the lane has room. If not, a
+        /// [`ToShard::Backlog`] will come when that changes.
+        more: bool,
+    },
+    /// The endpoint was taken out of a webhook: drop its deliveries of this domain and kind with ids
+    /// below `below`, and record each as cancelled. Their rows may be gone already, which is no fault.
+    Cancelled {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The domain of the webhook.
+        domain: Arc<str>,
+        /// The kind of the webhook.
+        kind: WebhookKind,
+        /// Deliveries with this id or a greater one belong to a newer subscription and stay.
+        below: DeliveryId,
+    },
+}
+
+/// Replaces the password of a URL, or its whole userinfo where there is no user, by `***`.
+fn redact(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority);
+    let Some((userinfo, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    match userinfo.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{host}{tail}"),
+        None => format!("{scheme}://***@{host}{tail}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_credentials() {
+        for (url, shown) in [
+            ("https://example.com/hook", "https://example.com/hook"),
+            ("https://user:pass@example.com/hook?a=@b", "https://user:***@example.com/hook?a=@b"),
+            ("https://user:p@ss:word@example.com", "https://user:***@example.com"),
+            ("http://token@example.com:8080?x", "http://***@example.com:8080?x"),
+            ("https://example.com/path:with@signs", "https://example.com/path:with@signs"),
+        ] {
+            let url = EndpointUrl::new(url);
+            assert_eq!(url.shown(), shown);
+            assert_eq!(format!("{url:?}"), shown);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What is configured: domains, webhooks, endpoints, keys. Small, read all the time, changed rarely.
+//!
+//! A store keeps it in memory behind one shared pointer. A change is planned against the current
+//! directory, committed, and only then published as a new one: readers never see what is not on disk.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use sealpost_core::{Health, WebhookKind};
+
+use super::{
+    StoreError,
+    delivery::{Endpoint, EndpointId, EndpointUrl},
+};
+use crate::secrets::Secret;
+
+/// URLs that one webhook of a domain can have: Mailgun's limit.
+pub const MAX_URLS: usize = 3;
+
+/// Names a domain within the store.
+pub type DomainId = u32;
+
+/// A consistent picture of the configuration. Cloning copies pointers, not contents.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    domains: BTreeMap<Arc<str>, Arc<Domain>>,
+    endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    keys: HashMap<[u8; 32], ApiKey>,
+    signing_key: Option<Secret>,
+}
+
+impl Directory {
+    /// The domain of this name, in lower case.
+    #[must_use]
+    pub fn domain(&self, name: &str) -> Option<&Arc<Domain>> {
+        self.domains.get(name)
+    }
+
+    /// Every domain, by name.
+    pub fn domains(&self) -> impl ExactSizeIterator<Item = &Arc<Domain>> {
+        self.domains.values()
+    }
+
+    /// The endpoint of this id.
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(&id)
+    }
+
+    /// The API key with this hash, which [`hash_api_key`](crate::secrets::hash_api_key) makes. Looking a
+    /// hash up gives a guesser nothing to time.
+    #[must_use]
+    pub fn api_key(&self, hash: &[u8; 32]) -> Option<&ApiKey> {
+        self.keys.get(hash)
+    }
+
+    /// Every API key, in no order.
+    pub fn api_keys(&self) -> impl ExactSizeIterator<Item = &ApiKey> {
+        self.keys.values()
+    }
+
+    /// The account's webhook signing key; `None` until one is set.
+    #[must_use]
+    pub fn signing_key(&self) -> Option<&Secret> {
+        self.signing_key.as_ref()
+    }
+
+    /// Works out what an edit of a webhook comes to, with endpoints made where URLs are new.
+    /// `make_secret` makes the text of an endpoint's secret.
+    pub(super) fn plan(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        edit: &WebhookEdit,
+        mut make_secret: impl FnMut() -> Result<Secret, StoreError>,
+    ) -> Result<WebhookChange, WebhookError> {
+        let domain = self.domain(domain).ok_or(WebhookError::UnknownDomain)?.clone();
+        let before = domain.webhook(kind).to_vec();
+        let urls = match edit {
+            WebhookEdit::Create(_) if !before.is_empty() => return Err(WebhookError::AlreadySet),
+            WebhookEdit::Replace(_) | WebhookEdit::Delete if before.is_empty() => {
+                return Err(WebhookError::NotSet);
+            }
+            WebhookEdit::Create(urls) | WebhookEdit::Replace(urls) => urls.as_slice(),
+            WebhookEdit::Delete => &[],
+        };
+        let (mut after, mut made) = (Vec::<Arc<Endpoint>>::new(), Vec::new());
+        let mut next_id = self.endpoints.last_key_value().map_or(1, |(last, _)| last + 1);
+        for url in urls {
+            let endpoint = match self.known(&domain, kind, url) {
+                Some(known) => known,
+                None if after.iter().any(|earlier| earlier.url() == url) => continue,
+                None => {
+                    let new = Arc::new(Endpoint::new(next_id, url.clone(), make_secret()?, Health::UNPROVEN));
+                    next_id += 1;
+                    made.push(new.clone());
+                    new
+                }
+            };
+            if !after.iter().any(|earlier| earlier.id() == endpoint.id()) {
+                after.push(endpoint);
+            }
+        }
+        if after.len() > MAX_URLS {
+            return Err(WebhookError::TooManyUrls);
+        }
+        let removed =
+            before.into_iter().filter(|old| !after.iter().any(|new| new.id() == old.id())).collect();
+        Ok(WebhookChange { domain, kind, after, made, removed })
+    }
+
+    /// The endpoint that a URL means: one of the account with the same URL, or one of the domain whose
+    /// shown form it is, so that a list which was read, edited and written back keeps its credentials.
+    fn known(&self, domain: &Domain, kind: WebhookKind, url: &EndpointUrl) -> Option<Arc<Endpoint>> {
+        let mut own = domain.webhook(kind).iter().chain(domain.webhooks.iter().flatten());
+        let same = self.endpoints.values().find(|endpoint| endpoint.url() == url);
+        same.or_else(|| own.find(|endpoint| endpoint.url().shown() == url.expose())).cloned()
+    }
+
+    pub(super) fn insert_domain(&mut self, domain: Domain) {
+        self.domains.insert(domain.name.clone(), Arc::new(domain));
+    }
+
+    pub(super) fn insert_endpoint(&mut self, endpoint: Arc<Endpoint>) {
+        self.endpoints.insert(endpoint.id(), endpoint);
+    }
+
+    pub(super) fn insert_api_key(&mut self, key: ApiKey) {
+        self.keys.insert(key.hash, key);
+    }
+
+    pub(super) fn replace_signing_key(&mut self, key: Secret) {
+        self.signing_key = Some(key);
+    }
+
+    /// Takes over a webhook change that is committed.
+    pub(super) fn apply(&mut self, change: &WebhookChange) {
+        for endpoint in &change.made {
+            self.insert_endpoint(endpoint.clone());
+        }
+        let mut domain = Domain::clone(&change.domain);
+        domain.set_webhook(change.kind, change.after.clone());
+        self.insert_domain(domain);
+    }
+
+    /// The id for the next domain: ids are never used twice, because domains are never removed.
+    pub(super) fn next_domain_id(&self) -> DomainId {
+        self.domains.values().map(|domain| domain.id + 1).max().unwrap_or(1)
+    }
+
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.values()
+    }
+}
+
+/// A sending domain and its webhooks.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    id: DomainId,
+    name: Arc<str>,
+    webhooks: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
+}
+
+impl Domain {
+    pub(super) fn new(id: DomainId, name: &str) -> Self {
+        Self { id, name: name.into(), webhooks: Default::default() }
+    }
+
+    /// Its name within the store.
+    #[must_use]
+    pub fn id(&self) -> DomainId {
+        self.id
+    }
+
+    /// Its name, in lower case.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The endpoints of a webhook in the order in which they were given; empty if it is not set.
+    #[must_use]
+    pub fn webhook(&self, kind: WebhookKind) -> &[Arc<Endpoint>] {
+        self.webhooks.get(kind.index()).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn set_webhook(&mut self, kind: WebhookKind, endpoints: Vec<Arc<Endpoint>>) {
+        if let Some(webhook) = self.webhooks.get_mut(kind.index()) {
+            *webhook = endpoints;
+        }
+    }
+}
+
+/// An API key as it is kept: never the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// The one domain it is good for; `None` for the whole account.
+    pub domain: Option<Arc<str>>,
+    /// What its owner calls it.
+    pub label: Arc<str>,
+}
+
+/// What a request asks of a webhook.
+pub(super) enum WebhookEdit {
+    /// Set it, if it is not set.
+    Create(Vec<EndpointUrl>),
+    /// Set it anew, if it is set.
+    Replace(Vec<EndpointUrl>),
+    /// Take it away, if it is set.
+    Delete,
+}
+
+/// What an edit of a webhook comes to.
+pub(super) struct WebhookChange {
+    /// The domain as it was.
+    pub(super) domain: Arc<Domain>,
+    pub(super) kind: WebhookKind,
+    /// The webhook's endpoints from now on.
+    pub(super) after: Vec<Arc<Endpoint>>,
+    /// Those of `after` that the store does not have yet.
+    pub(super) made: Vec<Arc<Endpoint>>,
+    /// Endpoints no longer in the webhook: their pending deliveries are to be cancelled.
+    pub(super) removed: Vec<Arc<Endpoint>>,
+}
+
+/// Why a webhook was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookError {
+    /// There is no such domain.
+    UnknownDomain,
+    /// It is set already; replace it instead.
+    AlreadySet,
+    /// It is not set; create it instead.
+    NotSet,
+    /// More than [`MAX_URLS`] different URLs.
+    TooManyUrls,
+    /// The store cannot write.
+    Store(StoreError),
+}
+
+impl From<StoreError> for WebhookError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for WebhookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownDomain => f.write_str("the domain does not exist; create it first"),
+            Self::AlreadySet => f.write_str("the webhook is set already; replace it instead"),
+            Self::NotSet => f.write_str("the webhook is not set; create it instead"),
+            Self::TooManyUrls => write!(f, "a webhook has at most {MAX_URLS} URLs"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WebhookError {}

@@ -1,0 +1,281 @@
+//! Events on their way in and out of the store.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use bytes::Bytes;
+use sealpost_core::{EventKind, WebhookKind};
+
+use super::{
+    StoreError,
+    delivery::{Delivery, DeliveryId, Endpoint},
+    directory::Domain,
+};
+
+/// Names an event within the store. Assigned when it is committed, in commit order, from 1, and never
+/// again, not even after the event is gone.
+pub type Seq = u64;
+
+/// An event to be kept: validated, completed, and from now on frozen.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The `id` of the event-data, unique per domain while the event is retained.
+    pub id: Arc<str>,
+    /// The `timestamp` of the event-data, in microseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// The `event` of the event-data.
+    pub kind: EventKind,
+    /// The webhook that it fires; `None` for kinds that have none.
+    pub webhook: Option<WebhookKind>,
+    /// The completed event-data.
+    pub data: Bytes,
+    /// SHA-256 of the bytes as they were submitted. The same digest under the same id is a repeat.
+    pub digest: [u8; 32],
+}
+
+impl NewEvent {
+    /// Where it goes: the webhook that it fires, with each of its endpoints.
+    pub(super) fn endpoints<'a>(&self, domain: &'a Domain) -> Vec<(WebhookKind, &'a Arc<Endpoint>)> {
+        let Some(kind) = self.webhook else { return Vec::new() };
+        domain.webhook(kind).iter().map(|endpoint| (kind, endpoint)).collect()
+    }
+
+    /// How many deliveries it makes.
+    pub(super) fn fan_out(&self, domain: &Domain) -> u8 {
+        u8::try_from(self.endpoints(domain).len()).unwrap_or(u8::MAX)
+    }
+
+    /// One of its deliveries, before the first attempt.
+    pub(super) fn delivery(
+        &self,
+        id: DeliveryId,
+        domain: &Domain,
+        kind: WebhookKind,
+        endpoint: &Arc<Endpoint>,
+        due: i64,
+    ) -> Delivery {
+        Delivery {
+            id,
+            endpoint: endpoint.clone(),
+            domain: domain.name().clone(),
+            event_id: self.id.clone(),
+            kind,
+            data: self.data.clone(),
+            attempts: 0,
+            due,
+        }
+    }
+}
+
+/// An event that the store has, and synced to disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its `id`.
+    pub id: Arc<str>,
+    /// Its `timestamp` in microseconds, the first one if this was a repeat.
+    pub timestamp: i64,
+    /// How many deliveries it made when it was first accepted.
+    pub deliveries: u8,
+    /// Whether the same submission was here before; nothing was stored this time.
+    pub duplicate: bool,
+}
+
+/// An event whose id is taken by another submission of the same domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// The id.
+    pub id: Arc<str>,
+}
+
+/// Why a batch was not appended. Nothing of it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendError {
+    /// There is no such domain.
+    UnknownDomain,
+    /// Ids that are taken, all of them.
+    Conflicts(Vec<Conflict>),
+    /// So many deliveries are pending that there is no room for these; later there will be.
+    Full {
+        /// The configured limit.
+        limit: u64,
+    },
+    /// The store cannot write at all.
+    Store(StoreError),
+}
+
+impl From<StoreError> for AppendError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownDomain => f.write_str("the domain does not exist; create it first"),
+            Self::Conflicts(conflicts) => {
+                write!(f, "{} of the ids are taken by other events of the domain", conflicts.len())
+            }
+            Self::Full { limit } => {
+                write!(
+                    f,
+                    "{limit} deliveries are pending, which is the limit; try again when some have ended"
+                )
+            }
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AppendError {}
+
+/// Which events to list. Ranges of time and of commits at once: a cursor's snapshot is a range of
+/// commits.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    /// The domain's name.
+    pub domain: Arc<str>,
+    /// The earliest timestamp, in microseconds, itself included.
+    pub from: i64,
+    /// The latest timestamp, in microseconds, itself included.
+    pub to: i64,
+    /// Only events committed after this one; 0 for all.
+    pub floor: Seq,
+    /// Only events committed up to this one, itself included.
+    pub snapshot: Seq,
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<EventKind>,
+    /// Oldest first; newest first if not.
+    pub ascending: bool,
+    /// Only events that come after this position in the order asked for.
+    pub after: Option<Position>,
+    /// At most so many events.
+    pub limit: usize,
+}
+
+impl EventQuery {
+    /// Whether an event is asked for, the limit aside.
+    pub(super) fn matches(&self, position: Position, kind: EventKind) -> bool {
+        (self.from..=self.to).contains(&position.timestamp)
+            && position.seq > self.floor
+            && position.seq <= self.snapshot
+            && (self.kinds.is_empty() || self.kinds.contains(&kind))
+            && self.after.is_none_or(|after| if self.ascending { position > after } else { position < after })
+    }
+
+    /// Puts events into the order asked for and keeps the first of them.
+    pub(super) fn arrange(&self, events: &mut Vec<StoredEvent>) {
+        events.sort_unstable_by_key(|event| event.position);
+        if !self.ascending {
+            events.reverse();
+        }
+        events.truncate(self.limit);
+    }
+}
+
+/// An event's place in the order of listings: by timestamp, then by commit. No two events share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Microseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// The event's sequence number.
+    pub seq: Seq,
+}
+
+/// An event of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its place in the order.
+    pub position: Position,
+    /// The event-data, byte for byte what the webhooks deliver.
+    pub data: Bytes,
+}
+
+/// What is to become of one event of a batch.
+pub(super) enum Fate {
+    /// Stored.
+    New,
+    /// A repeat of a stored event, which was this.
+    Repeat(Appended),
+    /// A repeat of the event at this earlier place of the batch, which is new.
+    Twin(usize),
+    /// Refused, because its id is taken.
+    Conflict,
+}
+
+/// What a store knows of an event whose id comes in again.
+pub(super) struct Known {
+    pub(super) digest: [u8; 32],
+    pub(super) timestamp: i64,
+    pub(super) deliveries: u8,
+}
+
+/// Decides the fate of every event of a batch before anything is written. `find` looks an id up in the
+/// store.
+pub(super) fn triage<E>(
+    events: &[NewEvent],
+    mut find: impl FnMut(&str) -> Result<Option<Known>, E>,
+) -> Result<Vec<Fate>, E> {
+    let mut first_of = HashMap::with_capacity(events.len());
+    events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| {
+            if let Some(&first) = first_of.get(&*event.id) {
+                let same = events.get(first).is_some_and(|first: &NewEvent| first.digest == event.digest);
+                return Ok(if same { Fate::Twin(first) } else { Fate::Conflict });
+            }
+            Ok(match find(&event.id)? {
+                None => {
+                    first_of.insert(&*event.id, index);
+                    Fate::New
+                }
+                Some(known) if known.digest == event.digest => Fate::Repeat(Appended {
+                    id: event.id.clone(),
+                    timestamp: known.timestamp,
+                    deliveries: known.deliveries,
+                    duplicate: true,
+                }),
+                Some(_) => Fate::Conflict,
+            })
+        })
+        .collect()
+}
+
+/// The refused events of a batch.
+pub(super) fn conflicts(events: &[NewEvent], fates: &[Fate]) -> Vec<Conflict> {
+    events
+        .iter()
+        .zip(fates)
+        .enumerate()
+        .filter(|(_, (_, fate))| matches!(fate, Fate::Conflict))
+        .map(|(index, (event, _))| Conflict { index, id: event.id.clone() })
+        .collect()
+}
+
+/// What the submitter of a batch is told, item by item, once it is committed. `deliveries` is the
+/// fan-out of a new event.
+pub(super) fn answers(
+    events: &[NewEvent],
+    fates: Vec<Fate>,
+    deliveries: impl Fn(&NewEvent) -> u8,
+) -> Vec<Result<Appended, Conflict>> {
+    let answer = |event: &NewEvent, duplicate| Appended {
+        id: event.id.clone(),
+        timestamp: event.timestamp,
+        deliveries: deliveries(event),
+        duplicate,
+    };
+    events
+        .iter()
+        .zip(fates)
+        .enumerate()
+        .map(|(index, (event, fate))| match fate {
+            Fate::New => Ok(answer(event, false)),
+            Fate::Repeat(appended) => Ok(appended),
+            Fate::Twin(first) => Ok(answer(events.get(first).unwrap_or(event), true)),
+            Fate::Conflict => Err(Conflict { index, id: event.id.clone() }),
+        })
+        .collect()
+}

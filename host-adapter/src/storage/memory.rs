@@ -1,0 +1,434 @@
+//! A store in memory, for tests: the contract without a disk.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sealpost_core::{EventKind, Verdict, WebhookKind};
+use tokio::sync::Notify;
+
+use super::{
+    Accounting, ApiKey, AppendError, Appended, Conflict, Delivery, DeliveryId, Directory, Domain, DomainId,
+    Endpoint, EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, Retained, Seq,
+    Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    directory::WebhookEdit,
+    endpoint_secret,
+    event::{self, Fate, Known},
+    new_identity,
+    outbox::{Outbox, Published},
+    wall_millis,
+    window::{Limits, Window},
+};
+use crate::secrets::Secret;
+
+/// A store in memory. See [`storage`](super) for the contract.
+#[derive(Clone)]
+pub struct Memory {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    identity: Identity,
+    max_pending: u64,
+    outbox: Outbox,
+    directory: Published,
+    tables: Mutex<Tables>,
+    /// Rung when the time of the next backlog may have changed, and when the store is gone.
+    bell: Arc<Notify>,
+}
+
+struct Tables {
+    events: BTreeMap<Seq, EventRow>,
+    ids: HashMap<(DomainId, Arc<str>), Seq>,
+    pending: BTreeMap<DeliveryId, PendingRow>,
+    window: Window,
+    accounting: Accounting,
+    last: Seq,
+}
+
+struct EventRow {
+    domain: Arc<str>,
+    id: Arc<str>,
+    timestamp: i64,
+    kind: EventKind,
+    data: Bytes,
+    digest: [u8; 32],
+    deliveries: u8,
+    accepted_at: i64,
+}
+
+struct PendingRow {
+    endpoint: EndpointId,
+    domain: DomainId,
+    kind: WebhookKind,
+    due: i64,
+    attempts: u8,
+    claimed: bool,
+}
+
+impl Memory {
+    pub(super) fn open(settings: &Settings) -> (Self, Vec<Inbox>) {
+        let (outbox, inboxes) = Outbox::new(settings.shards);
+        let limits =
+            Limits { quota: settings.quota, deliveries: settings.window, bytes: settings.window_bytes };
+        let tables = Tables {
+            events: BTreeMap::new(),
+            ids: HashMap::new(),
+            pending: BTreeMap::new(),
+            window: Window::new(limits),
+            accounting: Accounting::default(),
+            last: 0,
+        };
+        let unnamed = Identity { account: "0".repeat(24).into(), epoch: 0, cursor_key: [0; 32] };
+        let inner = Arc::new(Inner {
+            identity: new_identity().unwrap_or(unnamed),
+            max_pending: settings.max_pending,
+            outbox,
+            directory: Published::default(),
+            tables: Mutex::new(tables),
+            bell: Arc::new(Notify::new()),
+        });
+        tokio::spawn(tell_when_due(Arc::downgrade(&inner), inner.bell.clone()));
+        (Self { inner }, inboxes)
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    pub(super) fn directory(&self) -> Arc<Directory> {
+        self.inner.directory.current()
+    }
+
+    pub(super) fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        if let Some(domain) = directory.domain(name) {
+            return Ok((domain.clone(), false));
+        }
+        directory.insert_domain(Domain::new(directory.next_domain_id(), name));
+        let made = directory.domain(name).cloned().ok_or(StoreError::Broken)?;
+        self.inner.directory.publish(directory);
+        Ok((made, true))
+    }
+
+    pub(super) fn create_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, &WebhookEdit::Create(urls))?;
+        Ok(self.webhook(domain, kind))
+    }
+
+    pub(super) fn replace_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, &WebhookEdit::Replace(urls))?;
+        Ok(self.webhook(domain, kind))
+    }
+
+    pub(super) fn delete_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, &WebhookEdit::Delete)
+    }
+
+    pub(super) fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        directory.replace_signing_key(key);
+        self.inner.directory.publish(directory);
+        Ok(())
+    }
+
+    pub(super) fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        directory.insert_api_key(key);
+        self.inner.directory.publish(directory);
+        Ok(())
+    }
+
+    pub(super) fn append(
+        &self,
+        domain: &str,
+        events: &[NewEvent],
+        partial: bool,
+    ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
+        let mut tables = self.inner.tables();
+        let directory = self.directory();
+        let domain = directory.domain(domain).ok_or(AppendError::UnknownDomain)?;
+        let Ok(fates) = event::triage(events, |id| Ok::<_, Infallible>(tables.known(domain.id(), id)));
+        let conflicts = event::conflicts(events, &fates);
+        if !partial && !conflicts.is_empty() {
+            return Err(AppendError::Conflicts(conflicts));
+        }
+        let new = || events.iter().zip(&fates).filter(|(_, fate)| matches!(fate, Fate::New));
+        let deliveries: u64 = new().map(|(event, _)| u64::from(event.fan_out(domain))).sum();
+        if deliveries > 0 && tables.accounting.pending() + deliveries > self.inner.max_pending {
+            return Err(AppendError::Full { limit: self.inner.max_pending });
+        }
+        let now = wall_millis();
+        let claimed = new().flat_map(|(event, _)| tables.insert(domain, event, now)).collect();
+        self.inner.settle(&mut tables, |outbox| outbox.claimed(claimed));
+        Ok(event::answers(events, fates, |event| event.fan_out(domain)))
+    }
+
+    pub(super) fn events(&self, query: &EventQuery) -> Vec<StoredEvent> {
+        let tables = self.inner.tables();
+        let mut found: Vec<_> = tables
+            .events
+            .iter()
+            .filter(|(_, row)| row.domain == query.domain)
+            .map(|(&seq, row)| (Position { timestamp: row.timestamp, seq }, row))
+            .filter(|&(position, row)| query.matches(position, row.kind))
+            .map(|(position, row)| StoredEvent { position, data: row.data.clone() })
+            .collect();
+        query.arrange(&mut found);
+        found
+    }
+
+    pub(super) fn snapshot(&self) -> Seq {
+        self.inner.tables().last
+    }
+
+    pub(super) fn refill(&self, endpoint: EndpointId, room: u32) {
+        let directory = self.directory();
+        let Some(endpoint) = directory.endpoint(endpoint) else { return };
+        let mut tables = self.inner.tables();
+        let now = wall_millis();
+        let mut due = tables.unclaimed(endpoint.id());
+        due.retain(|&(due, _)| due <= now);
+        let mut deliveries = Vec::new();
+        for (_, id) in due {
+            if deliveries.len() as u64 >= u64::from(room) || tables.window.room(endpoint.id()) == 0 {
+                break;
+            }
+            deliveries.extend(tables.claim(id, endpoint, &directory));
+        }
+        let next_due = tables.unclaimed(endpoint.id()).first().map(|&(due, _)| due);
+        let more = next_due.is_some_and(|due| due <= now) && tables.window.room(endpoint.id()) > 0;
+        tables.window.refilled(endpoint.id(), next_due, more);
+        let answer = ToShard::Refilled { endpoint: endpoint.id(), deliveries, more };
+        self.inner.settle(&mut tables, |outbox| outbox.tell(endpoint, answer));
+    }
+
+    pub(super) fn record(&self, shard: usize, settled: &[Settled]) {
+        let mut tables = self.inner.tables();
+        let directory = self.directory();
+        for settled in settled {
+            let holder = tables.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
+            if let Some(endpoint) = holder {
+                endpoint.change_health(settled.health);
+            }
+            tables.record(settled);
+        }
+        let ids = settled.iter().map(|settled| settled.id).collect();
+        self.inner.settle(&mut tables, |outbox| outbox.recorded(shard, ids));
+    }
+
+    pub(super) fn accounting(&self) -> Accounting {
+        self.inner.tables().accounting
+    }
+
+    pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {
+        let mut tables = self.inner.tables();
+        let old = |(&seq, row): (&Seq, &EventRow)| (row.accepted_at < accepted_before).then_some(seq);
+        let old: Vec<_> = tables.events.iter().filter_map(old).collect();
+        let ended = |seq: &Seq| tables.pending.range(seq << 4..(seq + 1) << 4).next().is_none();
+        let ended: Vec<_> = old.into_iter().filter(ended).collect();
+        for seq in ended.iter().take(slice) {
+            tables.events.remove(seq);
+        }
+        let Tables { events, ids, .. } = &mut *tables;
+        ids.retain(|_, seq| events.contains_key(seq));
+        Retained { removed: ended.len().min(slice), done: ended.len() <= slice }
+    }
+
+    /// Carries out an edit of a webhook; the endpoints that it removed.
+    fn edit(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        edit: &WebhookEdit,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        let mut tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let change = directory.plan(domain, kind, edit, endpoint_secret)?;
+        let below = (tables.last + 1) << 4;
+        for removed in &change.removed {
+            tables.cancel(removed.id(), change.domain.id(), kind);
+        }
+        directory.apply(&change);
+        self.inner.directory.publish(directory);
+        self.inner.settle(&mut tables, |outbox| {
+            for removed in &change.removed {
+                let (endpoint, domain) = (removed.id(), change.domain.name().clone());
+                outbox.tell(removed, ToShard::Cancelled { endpoint, domain, kind, below });
+            }
+        });
+        Ok(change.removed)
+    }
+
+    fn webhook(&self, domain: &str, kind: WebhookKind) -> Vec<Arc<Endpoint>> {
+        self.directory().domain(domain).map(|domain| domain.webhook(kind).to_vec()).unwrap_or_default()
+    }
+}
+
+impl Inner {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a change: tells the shards of it, and then of what became due.
+    fn settle(&self, tables: &mut Tables, tell: impl FnOnce(&Outbox)) {
+        tell(&self.outbox);
+        let directory = self.directory.current();
+        for endpoint in tables.window.tell(wall_millis()) {
+            if let Some(endpoint) = directory.endpoint(endpoint) {
+                self.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));
+            }
+        }
+        tables.window.commit();
+        self.bell.notify_one();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.bell.notify_one();
+    }
+}
+
+impl Tables {
+    fn known(&self, domain: DomainId, id: &str) -> Option<Known> {
+        let row = self.events.get(self.ids.get(&(domain, id.into()))?)?;
+        Some(Known { digest: row.digest, timestamp: row.timestamp, deliveries: row.deliveries })
+    }
+
+    /// Stores an event with its deliveries; those that are born claimed.
+    fn insert(&mut self, domain: &Domain, event: &NewEvent, now: i64) -> Vec<Delivery> {
+        self.last += 1;
+        let endpoints = event.endpoints(domain);
+        self.ids.insert((domain.id(), event.id.clone()), self.last);
+        self.events.insert(
+            self.last,
+            EventRow {
+                domain: domain.name().clone(),
+                id: event.id.clone(),
+                timestamp: event.timestamp,
+                kind: event.kind,
+                data: event.data.clone(),
+                digest: event.digest,
+                deliveries: event.fan_out(domain),
+                accepted_at: now,
+            },
+        );
+        self.accounting.accepted += endpoints.len() as u64;
+        let mut born = Vec::new();
+        for (id, (kind, endpoint)) in (self.last << 4..).zip(endpoints) {
+            let claimed = self.window.admits(endpoint.id(), now);
+            let row = PendingRow {
+                endpoint: endpoint.id(),
+                domain: domain.id(),
+                kind,
+                due: now,
+                attempts: 0,
+                claimed,
+            };
+            self.pending.insert(id, row);
+            if claimed {
+                self.window.claim(id, endpoint.id(), event.data.len());
+                born.push(event.delivery(id, domain, kind, endpoint, now));
+            } else {
+                self.window.leave_unclaimed(endpoint.id(), now);
+            }
+        }
+        born
+    }
+
+    /// The unclaimed deliveries of an endpoint, oldest first.
+    fn unclaimed(&self, endpoint: EndpointId) -> Vec<(i64, DeliveryId)> {
+        let own = self.pending.iter().filter(|(_, row)| row.endpoint == endpoint && !row.claimed);
+        let mut own: Vec<_> = own.map(|(&id, row)| (row.due, id)).collect();
+        own.sort_unstable();
+        own
+    }
+
+    fn claim(&mut self, id: DeliveryId, endpoint: &Arc<Endpoint>, directory: &Directory) -> Option<Delivery> {
+        let row = self.pending.get_mut(&id)?;
+        let event = self.events.get(&(id >> 4))?;
+        row.claimed = true;
+        self.window.claim(id, endpoint.id(), event.data.len());
+        Some(Delivery {
+            id,
+            endpoint: endpoint.clone(),
+            domain: directory.domain(&event.domain)?.name().clone(),
+            event_id: event.id.clone(),
+            kind: row.kind,
+            data: event.data.clone(),
+            attempts: row.attempts,
+            due: row.due,
+        })
+    }
+
+    fn record(&mut self, settled: &Settled) {
+        let row = self.pending.get_mut(&settled.id).filter(|row| row.claimed);
+        match (settled.verdict, row) {
+            (Verdict::Retry { kept, .. }, Some(row)) => {
+                (row.attempts, row.due, row.claimed) = (settled.attempts, settled.due, kept);
+                if !kept {
+                    self.window.leave_unclaimed(row.endpoint, settled.due);
+                }
+            }
+            (verdict, Some(_)) => {
+                self.pending.remove(&settled.id);
+                self.accounting.count(verdict);
+            }
+            (_, None) => {}
+        }
+        if !matches!(settled.verdict, Verdict::Retry { kept: true, .. }) {
+            self.window.release(settled.id);
+        }
+    }
+
+    fn cancel(&mut self, endpoint: EndpointId, domain: DomainId, kind: WebhookKind) {
+        let before = self.pending.len();
+        self.pending.retain(|_, row| (row.endpoint, row.domain, row.kind) != (endpoint, domain, kind));
+        self.accounting.cancelled += (before - self.pending.len()) as u64;
+    }
+}
+
+/// Tells shards of backlogs when they become due, until the store is gone.
+async fn tell_when_due(store: Weak<Inner>, bell: Arc<Notify>) {
+    loop {
+        let wait = {
+            let Some(store) = store.upgrade() else { return };
+            let mut tables = store.tables();
+            let now = wall_millis();
+            for endpoint in tables.window.tell(now) {
+                if let Some(endpoint) = store.directory.current().endpoint(endpoint) {
+                    store.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));
+                }
+            }
+            tables.window.commit();
+            let due = tables.window.next_due(now).map_or(60_000, |due| due - now);
+            Duration::from_millis(due.unsigned_abs().min(60_000))
+        };
+        tokio::select! {
+            () = bell.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
