@@ -11,3 +11,4 @@ pub mod secrets;
 pub mod shard;
 pub mod storage;
 pub mod telemetry;
+pub mod transport;
