@@ -1,7 +1,7 @@
 //! Errors, sorted by who must act.
 //!
 //! [`ConfigError`]: whoever configures the program wrote something that can never work.
-//! [`InputError`]: whoever sent the bytes must send other bytes.
+//! [`InputError`](crate::json::InputError): whoever sent the bytes must send other bytes.
 //! [`ResourceError`]: a buffer of the caller is too small, or its sink failed.
 //! [`Full`]: nothing is wrong; come back when something has been delivered.
 
@@ -18,8 +18,6 @@ pub enum ConfigError {
     MalformedSecret,
     /// A retry schedule has more than [`Schedule::MAX_STEPS`](crate::retry::Schedule::MAX_STEPS) steps.
     ScheduleTooLong,
-    /// The dispatcher got no slots, no lanes, or more than 2³² − 2 slots or 65 535 lanes.
-    WindowSize,
 }
 
 impl fmt::Display for ConfigError {
@@ -30,9 +28,6 @@ impl fmt::Display for ConfigError {
                 "the endpoint secret is malformed; it must be `whsec_` followed by the base64 of 24 to 64 bytes"
             }
             Self::ScheduleTooLong => "the retry schedule has more than 16 steps",
-            Self::WindowSize => {
-                "the dispatcher needs 1 to 4294967294 slots and 1 to 65535 lanes"
-            }
         })
     }
 }
@@ -46,12 +41,15 @@ impl core::error::Error for ConfigError {}
 pub enum ResourceError {
     /// The buffer ends before the output does.
     BufferTooSmall,
+    /// The writer behind a [`WriteSink`](crate::json::WriteSink) failed.
+    WriteFailed,
 }
 
 impl fmt::Display for ResourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BufferTooSmall => "the output does not fit into the buffer; pass a larger one",
+            Self::WriteFailed => "the writer failed before all was written",
         })
     }
 }

@@ -1,4 +1,13 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod ingest;
+pub mod samples;
 pub mod secrets;
+pub mod shard;
 pub mod storage;
+pub mod telemetry;

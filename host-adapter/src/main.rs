@@ -1,3 +1,10 @@
 //! The `sealpost` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    sealpost::cli::run(std::env::args_os())
+}

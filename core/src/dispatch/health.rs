@@ -43,10 +43,6 @@ impl Health {
         }
     }
 
-    pub(super) const fn after_answer(acknowledged_or_refused: bool) -> Self {
-        if acknowledged_or_refused { Self::Up } else { Self::Suspect { failures: 0 } }
-    }
-
     pub(super) const fn after_transport_failure(self) -> Self {
         match self {
             Self::Up => Self::Suspect { failures: 1 },

@@ -6,6 +6,11 @@
 
 use core::fmt;
 
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+
+use crate::json::Text;
+
 /// What happened, as event-data's `event` field names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -82,6 +87,33 @@ impl fmt::Display for EventKind {
     }
 }
 
+impl EventKind {
+    /// The name of each kind in [`EventKind::ALL`].
+    const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = Self::ALL[index].as_str();
+            index += 1;
+        }
+        names
+    };
+}
+
+impl Serialize for EventKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Text::deserialize(deserializer)?;
+        let kind = Self::ALL.into_iter().find(|kind| name == kind.as_str());
+        kind.ok_or_else(|| Error::unknown_variant(name.raw(), &Self::NAMES))
+    }
+}
+
 /// How final a `failed` event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -110,6 +142,21 @@ impl Severity {
             "temporary" => Some(Self::Temporary),
             _ => None,
         }
+    }
+}
+
+impl Serialize for Severity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Text::deserialize(deserializer)?;
+        let severity =
+            [Self::Permanent, Self::Temporary].into_iter().find(|severity| name == severity.as_str());
+        severity.ok_or_else(|| Error::unknown_variant(name.raw(), &["permanent", "temporary"]))
     }
 }
 

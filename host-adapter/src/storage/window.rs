@@ -243,9 +243,9 @@ mod tests {
         window.leave_unclaimed(1, 50);
         window.leave_unclaimed(1, 70);
         assert_eq!(window.next_due(0), Some(50));
-        assert_eq!(window.tell(49), []);
+        assert!(window.tell(49).is_empty());
         assert_eq!(window.tell(50), [1]);
-        assert_eq!(window.tell(60), []);
+        assert!(window.tell(60).is_empty());
         assert_eq!(window.next_due(0), None);
         window.refilled(1, Some(70), false);
         assert_eq!(window.tell(70), [1]);
@@ -257,7 +257,7 @@ mod tests {
         window.claim(10, 1, 1);
         window.claim(11, 1, 1);
         window.leave_unclaimed(1, 5);
-        assert_eq!(window.tell(9), []);
+        assert!(window.tell(9).is_empty());
         window.release(11);
         assert_eq!(window.tell(9), [1]);
     }

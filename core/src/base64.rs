@@ -1,0 +1,110 @@
+//! Base64 over fixed buffers: the standard alphabet, with padding (RFC 4648 section 4).
+
+/// Writes the base64 of `bytes` to the front of `text` and gives its length; `None` if it does not fit.
+pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<usize> {
+    let len = bytes.len().div_ceil(3).checked_mul(4)?;
+    let (quads, _) = text.get_mut(..len)?.as_chunks_mut::<4>();
+    for (place, triple) in quads.iter_mut().zip(bytes.chunks(3)) {
+        *place = quad(triple);
+    }
+    Some(len)
+}
+
+/// The four digits of the first three bytes, with `=` in the place of missing ones.
+pub(crate) fn quad(triple: &[u8]) -> [u8; 4] {
+    let at = |i| u32::from(triple.get(i).copied().unwrap_or(0));
+    let bits = at(0) << 16 | at(1) << 8 | at(2);
+    let mut quad = [bits >> 18, bits >> 12, bits >> 6, bits].map(|sextet| digit((sextet & 63) as u8));
+    for pad in quad.iter_mut().skip(triple.len().saturating_add(1)) {
+        *pad = b'=';
+    }
+    quad
+}
+
+/// Writes the bytes that `text` stands for to the front of `bytes` and gives their number; `None` if it is
+/// not canonical base64 or does not fit.
+pub(crate) fn decode(text: &str, bytes: &mut [u8]) -> Option<usize> {
+    let (quads, []) = text.as_bytes().as_chunks::<4>() else { return None };
+    let mut len = 0;
+    for (i, quad) in quads.iter().enumerate() {
+        let last = i + 1 == quads.len();
+        let pads = quad.iter().rev().take_while(|digit| **digit == b'=').count();
+        if pads > 2 || (pads > 0 && !last) {
+            return None;
+        }
+        let mut bits = 0u32;
+        for digit in quad.iter().take(4 - pads) {
+            bits = bits << 6 | u32::from(value(*digit)?);
+        }
+        bits <<= 6 * pads;
+        let [_, triple @ ..] = bits.to_be_bytes();
+        let (kept, dropped) = triple.split_at_checked(3 - pads)?;
+        if dropped.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        bytes.get_mut(len..)?.get_mut(..kept.len())?.copy_from_slice(kept);
+        len += kept.len();
+    }
+    Some(len)
+}
+
+const fn digit(sextet: u8) -> u8 {
+    match sextet {
+        0..=25 => b'A' + sextet,
+        26..=51 => b'a' + (sextet - 26),
+        52..=61 => b'0' + (sextet - 52),
+        62 => b'+',
+        _ => b'/',
+    }
+}
+
+const fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'A'..=b'Z' => Some(digit - b'A'),
+        b'a'..=b'z' => Some(digit - b'a' + 26),
+        b'0'..=b'9' => Some(digit - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VECTORS: [(&[u8], &str); 8] = [
+        (b"", ""),
+        (b"f", "Zg=="),
+        (b"fo", "Zm8="),
+        (b"foo", "Zm9v"),
+        (b"foob", "Zm9vYg=="),
+        (b"fooba", "Zm9vYmE="),
+        (b"foobar", "Zm9vYmFy"),
+        (b"\xff\x00\xfa\x17\xef\xbe", "/wD6F+++"),
+    ];
+
+    #[test]
+    fn the_vectors_of_rfc_4648_hold_both_ways() {
+        for (bytes, text) in VECTORS {
+            let (mut encoded, mut decoded) = ([0; 8], [0; 6]);
+            let len = encode(bytes, &mut encoded).unwrap();
+            assert_eq!(&encoded[..len], text.as_bytes());
+            let len = decode(text, &mut decoded).unwrap();
+            assert_eq!(&decoded[..len], bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_not_canonical_is_refused() {
+        for text in ["Zg", "Zg=", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 9", "Zm-_", "Zm9vé"] {
+            assert_eq!(decode(text, &mut [0; 16]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(encode(b"foo", &mut [0; 3]), None);
+        assert_eq!(decode("Zm9v", &mut [0; 2]), None);
+    }
+}

@@ -1,0 +1,620 @@
+//! The dispatcher itself: every transition of every delivery stands in this file.
+
+use super::health::Health;
+use super::lane::{Lane, Ring};
+use super::queue::{LaneQueue, Queue};
+use super::rings::Rings;
+use super::slot::{End, NIL, Phase, Slot};
+use super::timers::Timers;
+use super::window::Window;
+use super::{Attempt, Busy, LaneId, Limits, Record, Refill, Stale, Ticket, Verdict};
+use crate::error::Full;
+use crate::outcome::Outcome;
+use crate::time::{Duration, Instant};
+
+/// Decides which delivery is attempted when. See the [module](super) for the order of calls.
+///
+/// ```
+/// use sealpost_core::dispatch::{Dispatcher, Health, Lane, Limits, Slot, Verdict};
+/// use sealpost_core::{Instant, Outcome};
+///
+/// let mut dispatcher = Dispatcher::new([Slot::EMPTY; 64], [Lane::CLOSED; 8], Limits::DEFAULT, 0x5eed);
+/// let now = Instant::from_millis(1);
+/// let lane = dispatcher.open(Health::UNPROVEN, 8)?;
+/// dispatcher.enqueue(now, 42, &[lane])?;
+///
+/// let attempt = dispatcher.poll_attempt(now).unwrap();
+/// assert_eq!((attempt.key, attempt.number), (42, 1));
+/// // … post it, then:
+/// dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+/// let record = dispatcher.poll_record(now).unwrap();
+/// assert_eq!(record.verdict, Verdict::Acknowledged);
+/// // … store it, then:
+/// dispatcher.handle_recorded(record.ticket).unwrap();
+/// assert_eq!(dispatcher.occupied(), 0);
+/// # Ok::<(), sealpost_core::Full>(())
+/// ```
+#[derive(Debug)]
+pub struct Dispatcher<S, L> {
+    window: Window<S, L>,
+    limits: Limits,
+    timers: Timers,
+    aborts: Queue,
+    records: Queue,
+    rings: Rings,
+    refills: LaneQueue,
+    down: LaneQueue,
+    flying: u32,
+    suspects_flying: u32,
+    draining: bool,
+    /// When the oldest delivery that waits behind a probe runs out of schedule.
+    sweep_at: Option<Instant>,
+    jitter: u32,
+}
+
+impl<S, L> Dispatcher<S, L> {
+    /// A dispatcher over these slots and lanes, all of them [`Slot::EMPTY`] and [`Lane::CLOSED`]. At most
+    /// 2³² − 2 slots and 65 535 lanes are used. `seed` feeds the jitter of the waits; any word will do.
+    pub const fn new(slots: S, lanes: L, limits: Limits, seed: u32) -> Self {
+        Self {
+            window: Window::new(slots, lanes),
+            limits,
+            timers: Timers::new(),
+            aborts: Queue::new(),
+            records: Queue::new(),
+            rings: Rings::new(),
+            refills: LaneQueue::new(Ring::Refill),
+            down: LaneQueue::new(Ring::Down),
+            flying: 0,
+            suspects_flying: 0,
+            draining: false,
+            sweep_at: None,
+            jitter: seed | 1,
+        }
+    }
+}
+
+/// Getters.
+impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
+    /// Attempts that have no recorded outcome yet.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.flying
+    }
+
+    /// Slots that hold a delivery.
+    #[must_use]
+    pub fn occupied(&self) -> u32 {
+        self.window.occupied()
+    }
+
+    /// Slots that hold nothing.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.window.free()
+    }
+
+    /// Deliveries that the lane holds.
+    #[must_use]
+    pub fn held(&self, lane: LaneId) -> u32 {
+        self.lane(lane.0).held
+    }
+
+    /// Whether the lane has a delivery ready and every attempt that it may have is without a recorded
+    /// outcome: recording one soon lets it go on.
+    #[must_use]
+    pub fn awaits_record(&self, lane: LaneId) -> bool {
+        let lane = self.lane(lane.0);
+        lane.head != NIL && lane.flying > 0 && lane.wants().is_none()
+    }
+
+    /// The health of the lane's endpoint.
+    #[must_use]
+    pub fn health(&self, lane: LaneId) -> Health {
+        self.lane(lane.0).health
+    }
+
+    /// Whether [`Dispatcher::drain`] was called and no attempt is without a recorded outcome.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.flying == 0
+    }
+
+    fn slot(&self, index: u32) -> Slot {
+        self.window.slot(index)
+    }
+
+    fn lane(&self, id: u16) -> Lane {
+        self.window.lane(id)
+    }
+
+    fn room(&self, lane: Lane) -> u32 {
+        self.limits.quota.max(1).saturating_sub(lane.held).min(self.free())
+    }
+
+    /// When a delivery that waits behind a probe runs out of schedule.
+    fn expiry(&self, slot: Slot) -> Instant {
+        slot.due.after(self.limits.schedule.remaining(slot.attempts))
+    }
+}
+
+/// Commands.
+impl<S, L> Dispatcher<S, L>
+where
+    S: AsRef<[Slot]> + AsMut<[Slot]>,
+    L: AsRef<[Lane]> + AsMut<[Lane]>,
+{
+    /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight (0 counts as 1).
+    ///
+    /// # Errors
+    /// [`Full`] when every lane is open.
+    pub fn open(&mut self, health: Health, cap: u16) -> Result<LaneId, Full> {
+        let id = self.window.take_lane().ok_or(Full)?;
+        self.edit_lane(id, |lane| lane.open(health, cap));
+        if health == Health::Down {
+            self.down.push(self.window.lanes_mut(), id);
+        }
+        Ok(LaneId(id))
+    }
+
+    /// Closes a lane and tells its endpoint's health.
+    ///
+    /// # Errors
+    /// [`Busy`] while the lane holds a delivery.
+    pub fn close(&mut self, lane: LaneId) -> Result<Health, Busy> {
+        let was = self.lane(lane.0);
+        if was.held > 0 || !was.is_open() {
+            return Err(Busy);
+        }
+        self.window.return_lane(lane.0);
+        Ok(was.health)
+    }
+
+    /// Takes in one event for all of these lanes, due now, or none of it: for hosts without storage.
+    ///
+    /// # Errors
+    /// [`Full`] when a lane or the window has no room for all.
+    pub fn enqueue(&mut self, now: Instant, key: u64, lanes: &[LaneId]) -> Result<(), Full> {
+        let fits = |id: &LaneId| {
+            let lane = self.lane(id.0);
+            let wanted = lanes.iter().filter(|other| *other == id).count();
+            lane.is_open() && self.room(lane) as usize >= wanted
+        };
+        if lanes.len() > self.free() as usize || !lanes.iter().all(fits) {
+            return Err(Full);
+        }
+        for lane in lanes {
+            self.admit(now, key, *lane, 0, now)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in one delivery with its history: `attempts` made so far, `due` next. For hosts with storage.
+    ///
+    /// # Errors
+    /// [`Full`] when the lane is closed or at its quota, or every slot is taken.
+    pub fn admit(
+        &mut self,
+        now: Instant,
+        key: u64,
+        lane: LaneId,
+        attempts: u8,
+        due: Instant,
+    ) -> Result<Ticket, Full> {
+        let target = self.lane(lane.0);
+        if !target.is_open() || self.room(target) == 0 {
+            return Err(Full);
+        }
+        let index = self.window.take_slot().ok_or(Full)?;
+        self.edit_lane(lane.0, |lane| lane.held += 1);
+        self.edit(index, |slot| {
+            slot.key = key;
+            slot.lane = lane.0;
+            slot.attempts = attempts;
+            slot.due = due;
+            slot.uncount();
+        });
+        if due <= now {
+            self.make_ready(index);
+        } else {
+            self.make_waiting(index);
+        }
+        Ok(Ticket { index, generation: self.slot(index).generation })
+    }
+
+    /// Cancels one delivery. One that is in flight flies on, and its acknowledgement or refusal still counts,
+    /// but it is not tried again. Walks the lane's queue if the delivery is ready.
+    ///
+    /// # Errors
+    /// [`Stale`] when the ticket names no delivery, or one whose final outcome is known.
+    pub fn cancel(&mut self, ticket: Ticket) -> Result<(), Stale> {
+        let slot = self.slot(ticket.index);
+        if slot.generation != ticket.generation {
+            return Err(Stale);
+        }
+        let index = ticket.index;
+        match (slot.phase(), slot.end()) {
+            (Phase::Waiting, _) => {
+                self.timers.remove(self.window.slots_mut(), index);
+                self.settle(index, End::Cancelled);
+            }
+            (Phase::Ready, _) => {
+                self.unqueue(slot.lane, index);
+                self.watch(slot.lane);
+                self.settle(index, End::Cancelled);
+            }
+            (Phase::Flying | Phase::Overdue, _) | (Phase::Recording, End::Kept) => {
+                self.edit(index, |slot| slot.set_end(End::CancelNext));
+            }
+            (Phase::Settled, End::Kept | End::Leaves) => {
+                self.edit(index, |slot| slot.set_end(End::Cancelled));
+            }
+            _ => return Err(Stale),
+        }
+        Ok(())
+    }
+
+    /// Cancels everything that the lane holds. Looks at every slot that was ever used.
+    pub fn cancel_lane(&mut self, lane: LaneId) {
+        for index in 0..self.window.touched() {
+            let slot = self.slot(index);
+            if slot.lane == lane.0 && slot.phase() != Phase::Free {
+                let _ended_already = self.cancel(Ticket { index, generation: slot.generation });
+            }
+        }
+    }
+
+    /// Starts no attempt of this lane until [`Dispatcher::resume`].
+    pub fn pause(&mut self, lane: LaneId) {
+        self.edit_lane(lane.0, |lane| lane.set_paused(true));
+    }
+
+    /// Ends a [`Dispatcher::pause`].
+    pub fn resume(&mut self, lane: LaneId) {
+        self.edit_lane(lane.0, |lane| lane.set_paused(false));
+        self.seat(lane.0);
+    }
+
+    /// Notes that storage holds deliveries for this lane that are due: [`Dispatcher::poll_refill`] will ask for them.
+    pub fn mark_backlog(&mut self, lane: LaneId) {
+        self.edit_lane(lane.0, |lane| lane.set_backlog(true));
+        self.want_refill(lane.0);
+    }
+
+    /// Starts no attempt any more. Those in flight end and are recorded as ever.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+}
+
+/// Inputs.
+impl<S, L> Dispatcher<S, L>
+where
+    S: AsRef<[Slot]> + AsMut<[Slot]>,
+    L: AsRef<[Lane]> + AsMut<[Lane]>,
+{
+    /// An attempt has ended.
+    ///
+    /// # Errors
+    /// [`Stale`] when the attempt is not in flight: it ended, or its deadline came first.
+    pub fn handle_outcome(&mut self, now: Instant, ticket: Ticket, outcome: Outcome) -> Result<(), Stale> {
+        let slot = self.slot(ticket.index);
+        if slot.generation != ticket.generation || slot.phase() != Phase::Flying {
+            return Err(Stale);
+        }
+        self.timers.remove(self.window.slots_mut(), ticket.index);
+        self.judge(now, ticket.index, outcome);
+        Ok(())
+    }
+
+    /// The host has committed the record of this ticket.
+    ///
+    /// # Errors
+    /// [`Stale`] when no record of this ticket is under way.
+    pub fn handle_recorded(&mut self, ticket: Ticket) -> Result<(), Stale> {
+        let slot = self.slot(ticket.index);
+        if slot.generation != ticket.generation || slot.phase() != Phase::Recording {
+            return Err(Stale);
+        }
+        if slot.is_counted() {
+            self.flying = self.flying.saturating_sub(1);
+            self.suspects_flying = self.suspects_flying.saturating_sub(u32::from(slot.took_off_suspect()));
+            self.edit(ticket.index, Slot::uncount);
+            self.edit_lane(slot.lane, |lane| lane.flying = lane.flying.saturating_sub(1));
+        }
+        match slot.end() {
+            End::Kept => self.make_waiting(ticket.index),
+            End::CancelNext => self.settle(ticket.index, End::Cancelled),
+            _ => self.vacate(ticket.index),
+        }
+        self.seat(slot.lane);
+        Ok(())
+    }
+
+    /// Time has passed: due deliveries become ready, attempts beyond their deadline are to be aborted.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((index, due)) = self.timers.first(self.window.slots()) {
+            if due > now {
+                break;
+            }
+            self.timers.remove(self.window.slots_mut(), index);
+            if self.slot(index).phase() == Phase::Flying {
+                self.edit(index, |slot| slot.set_phase(Phase::Overdue));
+                self.aborts.push(self.window.slots_mut(), index);
+            } else {
+                self.make_ready(index);
+            }
+        }
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            self.sweep(now);
+        }
+    }
+}
+
+/// Outputs.
+impl<S, L> Dispatcher<S, L>
+where
+    S: AsRef<[Slot]> + AsMut<[Slot]>,
+    L: AsRef<[Lane]> + AsMut<[Lane]>,
+{
+    /// The next attempt to start now.
+    #[must_use]
+    pub fn poll_attempt(&mut self, now: Instant) -> Option<Attempt> {
+        if self.draining || self.flying >= self.limits.in_flight.max(1) {
+            return None;
+        }
+        let suspects = (self.limits.in_flight / 4).saturating_mul(3).max(1);
+        let suspects_allowed = self.suspects_flying < suspects;
+        let id = self.rings.next(self.window.lanes_mut(), suspects_allowed)?;
+        let lane = self.lane(id);
+        let index = lane.head;
+        self.unqueue(id, index);
+        let suspect = lane.health != Health::Up;
+        let deadline = now.after(self.limits.deadline);
+        self.edit(index, |slot| {
+            slot.set_phase(Phase::Flying);
+            slot.set_end(End::Open);
+            slot.count(suspect);
+            slot.attempts = slot.attempts.saturating_add(1);
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.due = deadline;
+        });
+        self.timers.insert(self.window.slots_mut(), index);
+        self.flying += 1;
+        self.suspects_flying += u32::from(suspect);
+        self.edit_lane(id, |lane| {
+            lane.flying = lane.flying.saturating_add(1);
+            if lane.health == Health::Down {
+                lane.probe = index;
+            }
+        });
+        self.watch(id);
+        self.seat(id);
+        let Slot { key, attempts, generation, .. } = self.slot(index);
+        Some(Attempt {
+            ticket: Ticket { index, generation },
+            key,
+            lane: LaneId(id),
+            number: attempts,
+            deadline,
+        })
+    }
+
+    /// The next attempt whose deadline has passed: the host closes its connection and forgets the ticket.
+    #[must_use]
+    pub fn poll_abort(&mut self, now: Instant) -> Option<Ticket> {
+        let index = self.aborts.pop(self.window.slots_mut())?;
+        self.judge(now, index, Outcome::retry(crate::Fault::Timeout));
+        Some(Ticket { index, generation: self.slot(index).generation })
+    }
+
+    /// The next record for storage.
+    #[must_use]
+    pub fn poll_record(&mut self, now: Instant) -> Option<Record> {
+        let index = self.records.pop(self.window.slots_mut())?;
+        self.edit(index, |slot| slot.set_phase(Phase::Recording));
+        let slot = self.slot(index);
+        let wait = slot.due.since(now);
+        let verdict = match slot.end() {
+            End::Acknowledged => Verdict::Acknowledged,
+            End::Refused => Verdict::Refused,
+            End::Kept => Verdict::Retry { wait, kept: true },
+            End::Leaves => Verdict::Retry { wait, kept: false },
+            End::Exhausted => Verdict::Exhausted,
+            End::Cancelled | End::CancelNext | End::Open => Verdict::Cancelled,
+        };
+        Some(Record {
+            ticket: Ticket { index, generation: slot.generation },
+            key: slot.key,
+            lane: LaneId(slot.lane),
+            attempts: slot.attempts,
+            verdict,
+            health: self.lane(slot.lane).health,
+        })
+    }
+
+    /// The next lane that has room for what storage holds. Each [`Dispatcher::mark_backlog`] is asked for once.
+    #[must_use]
+    pub fn poll_refill(&mut self) -> Option<Refill> {
+        while self.free() > 0 {
+            let id = self.refills.pop(self.window.lanes_mut())?;
+            let lane = self.lane(id);
+            let room = self.room(lane);
+            if lane.is_open() && lane.has_backlog() && room > 0 {
+                self.edit_lane(id, |lane| lane.set_backlog(false));
+                return Some(Refill { lane: LaneId(id), room });
+            }
+        }
+        None
+    }
+
+    /// When [`Dispatcher::handle_timeout`] has something to do next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timer = self.timers.first(self.window.slots()).map(|(_, due)| due);
+        [timer, self.sweep_at].into_iter().flatten().min()
+    }
+}
+
+/// Transitions.
+impl<S, L> Dispatcher<S, L>
+where
+    S: AsRef<[Slot]> + AsMut<[Slot]>,
+    L: AsRef<[Lane]> + AsMut<[Lane]>,
+{
+    fn make_waiting(&mut self, index: u32) {
+        self.edit(index, |slot| slot.set_phase(Phase::Waiting));
+        self.timers.insert(self.window.slots_mut(), index);
+    }
+
+    /// Queues a due delivery; a probe goes to the front.
+    fn make_ready(&mut self, index: u32) {
+        self.edit(index, |slot| slot.set_phase(Phase::Ready));
+        let slot = self.slot(index);
+        let lane = self.lane(slot.lane);
+        let mut queue = Queue { head: lane.head, tail: lane.tail };
+        if lane.health == Health::Down && lane.probe == index {
+            queue.push_front(self.window.slots_mut(), index);
+        } else {
+            queue.push(self.window.slots_mut(), index);
+        }
+        self.edit_lane(slot.lane, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
+        self.watch(slot.lane);
+        self.seat(slot.lane);
+    }
+
+    /// What the outcome of a flown attempt means for the delivery and for its lane.
+    fn judge(&mut self, now: Instant, index: u32, outcome: Outcome) {
+        let slot = self.slot(index);
+        let end = match outcome {
+            Outcome::Acknowledged => End::Acknowledged,
+            Outcome::Refused { .. } => End::Refused,
+            Outcome::Retry { after, .. } => {
+                let jitter = self.next_jitter();
+                match self.limits.schedule.wait(slot.attempts, after, jitter) {
+                    _ if slot.end() == End::CancelNext => End::Cancelled,
+                    Some(wait) => self.postpone(now, index, wait),
+                    None => End::Exhausted,
+                }
+            }
+        };
+        match outcome {
+            Outcome::Acknowledged | Outcome::Refused { .. } => {
+                self.edit_lane(slot.lane, Lane::succeeded);
+            }
+            Outcome::Retry { fault, .. } => {
+                self.edit_lane(slot.lane, |lane| lane.failed(fault.is_transport()));
+            }
+        }
+        let end = self.appoint_probe(slot.lane, index, end);
+        self.settle(index, end);
+    }
+
+    fn postpone(&mut self, now: Instant, index: u32, wait: Duration) -> End {
+        self.edit(index, |slot| slot.due = now.after(wait));
+        if wait <= self.limits.keep { End::Kept } else { End::Leaves }
+    }
+
+    /// A lane that is down and has no probe makes it of the delivery that just failed. A probe is kept in its
+    /// slot however long its wait: without it, everything else of the lane would be tried in its place.
+    fn appoint_probe(&mut self, id: u16, index: u32, end: End) -> End {
+        let lane = self.lane(id);
+        if lane.health != Health::Down {
+            return end;
+        }
+        self.down.push(self.window.lanes_mut(), id);
+        self.watch(id);
+        match end {
+            End::Kept | End::Leaves if lane.probe == NIL || lane.probe == index => {
+                self.edit_lane(id, |lane| lane.probe = index);
+                End::Kept
+            }
+            _ => end,
+        }
+    }
+
+    /// The delivery has an end: to be recorded. A final end of a probe leaves its place to the next.
+    fn settle(&mut self, index: u32, end: End) {
+        self.edit(index, |slot| {
+            slot.set_phase(Phase::Settled);
+            slot.set_end(end);
+        });
+        self.records.push(self.window.slots_mut(), index);
+        let id = self.slot(index).lane;
+        if end != End::Kept && self.lane(id).probe == index {
+            self.edit_lane(id, |lane| lane.probe = NIL);
+        }
+        self.seat(id);
+    }
+
+    /// The slot is nobody's again.
+    fn vacate(&mut self, index: u32) {
+        let id = self.slot(index).lane;
+        self.window.return_slot(index);
+        self.edit_lane(id, |lane| lane.held = lane.held.saturating_sub(1));
+        self.want_refill(id);
+    }
+
+    /// Ends what waits behind the probe of a lane that is down and has run out of schedule.
+    fn sweep(&mut self, now: Instant) {
+        self.sweep_at = None;
+        let mut rest = LaneQueue::new(Ring::Down);
+        core::mem::swap(&mut rest, &mut self.down);
+        while let Some(id) = rest.pop(self.window.lanes_mut()) {
+            if self.lane(id).health != Health::Down || !self.lane(id).is_open() {
+                continue;
+            }
+            let mut head = self.lane(id).head;
+            while head != NIL && self.expiry(self.slot(head)) <= now {
+                self.unqueue(id, head);
+                self.settle(head, End::Exhausted);
+                head = self.lane(id).head;
+            }
+            self.down.push(self.window.lanes_mut(), id);
+            self.watch(id);
+        }
+    }
+
+    /// Sees to it that the sweep comes when the first in the queue of a lane that is down runs out of schedule.
+    fn watch(&mut self, id: u16) {
+        let lane = self.lane(id);
+        if lane.health == Health::Down && lane.head != NIL {
+            let expiry = self.expiry(self.slot(lane.head));
+            self.sweep_at = Some(self.sweep_at.map_or(expiry, |at| at.min(expiry)));
+        }
+    }
+
+    fn seat(&mut self, id: u16) {
+        self.rings.seat(self.window.lanes_mut(), id);
+    }
+
+    /// Has the lane asked for more once half of its quota is free.
+    fn want_refill(&mut self, id: u16) {
+        let lane = self.lane(id);
+        if lane.has_backlog() && lane.held <= self.limits.quota / 2 {
+            self.refills.push(self.window.lanes_mut(), id);
+        }
+    }
+
+    fn unqueue(&mut self, id: u16, index: u32) {
+        let lane = self.lane(id);
+        let mut queue = Queue { head: lane.head, tail: lane.tail };
+        queue.unlink(self.window.slots_mut(), index);
+        self.edit_lane(id, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
+    }
+
+    fn next_jitter(&mut self) -> u32 {
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 17;
+        self.jitter ^= self.jitter << 5;
+        self.jitter
+    }
+
+    fn edit(&mut self, index: u32, edit: impl FnOnce(&mut Slot)) {
+        self.window.edit(index, edit);
+    }
+
+    fn edit_lane(&mut self, id: u16, edit: impl FnOnce(&mut Lane)) {
+        self.window.edit_lane(id, edit);
+    }
+}

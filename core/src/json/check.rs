@@ -1,0 +1,397 @@
+//! The checker: bytes in, valid JSON out, or the place and reason of the first fault.
+
+use super::error::{InputError, Reason};
+use super::raw::RawJson;
+use super::scan::plain_run;
+
+/// How many arrays and objects may stand inside each other.
+pub const MAX_DEPTH: usize = 32;
+
+/// Checks that `input` is one JSON value (RFC 8259), with white space around it or not.
+///
+/// Beyond the grammar: the text is UTF-8, `\u` escapes of surrogates come in pairs (so that every
+/// string has a value), and nesting is at most [`MAX_DEPTH`]. Numbers have no limit, since they stay
+/// text. Takes time in proportion to the input and constant stack.
+///
+/// # Errors
+/// The offset and the [`Reason`] of the first fault.
+pub fn check(input: &[u8]) -> Result<RawJson<'_>, InputError> {
+    let (value, rest) = split_first(input)?;
+    let mut scanner = Scanner { input, at: input.len() - rest.len() };
+    match scanner.next_byte() {
+        None => Ok(value),
+        Some(_) => Err(scanner.fault(Reason::TrailingData)),
+    }
+}
+
+/// Splits the first JSON value off `input`: for values one after the other, as in NDJSON. White space
+/// before the value is dropped; the rest starts right behind it and has not been looked at.
+///
+/// ```
+/// use sealpost_core::json;
+/// let (first, rest) = json::split_first(b"{\"a\":1}\n{\"a\":2}\n")?;
+/// assert_eq!(first.as_str(), "{\"a\":1}");
+/// assert_eq!(rest, b"\n{\"a\":2}\n");
+/// # Ok::<(), json::InputError>(())
+/// ```
+///
+/// # Errors
+/// As [`check`]; empty input is [`Reason::UnexpectedEnd`].
+pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
+    let mut scanner = Scanner { input, at: 0 };
+    scanner.skip_space();
+    let start = scanner.at;
+    scanner.value()?;
+    let (before, rest) = input.split_at_checked(scanner.at).unwrap_or((input, &[]));
+    let value = before.get(start..).unwrap_or_default();
+    // Outside strings the grammar has let only ASCII pass, and inside them any byte from 0x80 up.
+    let text = core::str::from_utf8(value).map_err(|error| {
+        let offset = start.saturating_add(error.valid_up_to());
+        InputError::syntax(offset, Reason::Utf8)
+    })?;
+    Ok((RawJson::from_checked(text), rest))
+}
+
+/// The place in the input.
+struct Scanner<'a> {
+    input: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    /// Passes over one value. Iterative: what is open is one bit per level.
+    fn value(&mut self) -> Result<(), InputError> {
+        let mut open = Open::default();
+        loop {
+            match self.next_byte() {
+                Some(b'"') => self.string()?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b'{') => {
+                    self.enter(&mut open, Container::Object)?;
+                    if self.next_byte() != Some(b'}') {
+                        self.key()?;
+                        continue;
+                    }
+                    self.leave(&mut open);
+                }
+                Some(b'[') => {
+                    self.enter(&mut open, Container::Array)?;
+                    if self.next_byte() != Some(b']') {
+                        continue;
+                    }
+                    self.leave(&mut open);
+                }
+                Some(b't') => self.literal(b"true")?,
+                Some(b'f') => self.literal(b"false")?,
+                Some(b'n') => self.literal(b"null")?,
+                _ => return Err(self.expected("a value")),
+            }
+            if !self.after_value(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Passes over closing brackets and the comma before the next value; `false` when nothing is open.
+    fn after_value(&mut self, open: &mut Open) -> Result<bool, InputError> {
+        while let Some(container) = open.innermost() {
+            match (container, self.next_byte()) {
+                (Container::Object, Some(b',')) => {
+                    self.at += 1;
+                    self.key()?;
+                    return Ok(true);
+                }
+                (Container::Array, Some(b',')) => {
+                    self.at += 1;
+                    return Ok(true);
+                }
+                (Container::Object, Some(b'}')) | (Container::Array, Some(b']')) => self.leave(open),
+                (Container::Object, _) => return Err(self.expected("`,` or `}`")),
+                (Container::Array, _) => return Err(self.expected("`,` or `]`")),
+            }
+        }
+        Ok(false)
+    }
+
+    fn enter(&mut self, open: &mut Open, container: Container) -> Result<(), InputError> {
+        if !open.push(container) {
+            return Err(self.fault(Reason::TooDeep));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self, open: &mut Open) {
+        open.pop();
+        self.at += 1;
+    }
+
+    /// Passes over `"key" :`.
+    fn key(&mut self) -> Result<(), InputError> {
+        if self.next_byte() != Some(b'"') {
+            return Err(self.expected("a key in quotes"));
+        }
+        self.string()?;
+        if self.next_byte() != Some(b':') {
+            return Err(self.expected("`:`"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Passes over a string, standing on its opening quote.
+    fn string(&mut self) -> Result<(), InputError> {
+        self.at += 1;
+        loop {
+            self.at += plain_run(self.rest());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.fault(Reason::ControlCharacter)),
+                None => return Err(self.fault(Reason::UnexpectedEnd)),
+            }
+        }
+    }
+
+    /// Passes over an escape, standing on its backslash.
+    fn escape(&mut self) -> Result<(), InputError> {
+        match self.rest() {
+            [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
+                self.at += 2;
+                Ok(())
+            }
+            [_, b'u', ..] => match self.code_unit()? {
+                0xDC00..=0xDFFF => Err(self.fault(Reason::LoneSurrogate)),
+                0xD800..=0xDBFF => self.low_surrogate(),
+                _ => {
+                    self.at += 6;
+                    Ok(())
+                }
+            },
+            [_] => Err(InputError::syntax(self.input.len(), Reason::UnexpectedEnd)),
+            _ => Err(self.fault(Reason::Escape)),
+        }
+    }
+
+    /// Passes over a pair of surrogates, standing on the first.
+    fn low_surrogate(&mut self) -> Result<(), InputError> {
+        let high = self.at;
+        self.at += 6;
+        if let [b'\\', b'u', ..] = self.rest()
+            && let 0xDC00..=0xDFFF = self.code_unit()?
+        {
+            self.at += 6;
+            return Ok(());
+        }
+        Err(InputError::syntax(high, Reason::LoneSurrogate))
+    }
+
+    /// The four hexadecimal digits of the `\u` escape here.
+    fn code_unit(&self) -> Result<u16, InputError> {
+        let digits =
+            self.rest().get(2..6).ok_or(InputError::syntax(self.input.len(), Reason::UnexpectedEnd))?;
+        let unit = digits.iter().try_fold(0, |unit: u32, digit| {
+            let digit = char::from(*digit).to_digit(16)?;
+            Some(unit << 4 | digit)
+        });
+        unit.map(|unit| unit as u16).ok_or(self.fault(Reason::Escape))
+    }
+
+    /// Passes over a number: `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?`.
+    fn number(&mut self) -> Result<(), InputError> {
+        self.accept(b"-");
+        if !self.accept(b"0") {
+            self.digits()?;
+        }
+        if self.accept(b".") {
+            self.digits()?;
+        }
+        if self.accept(b"eE") {
+            self.accept(b"+-");
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// Passes over at least one digit.
+    fn digits(&mut self) -> Result<(), InputError> {
+        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return Err(self.expected("a digit"));
+        }
+        self.at += digits;
+        Ok(())
+    }
+
+    fn literal(&mut self, literal: &'static [u8]) -> Result<(), InputError> {
+        if !self.rest().starts_with(literal) {
+            return Err(self.expected("a value"));
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    /// Passes over the next byte if it is one of these.
+    fn accept(&mut self, bytes: &[u8]) -> bool {
+        let found = self.peek().is_some_and(|byte| bytes.contains(&byte));
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Skips white space and looks at the next byte.
+    #[inline]
+    fn next_byte(&mut self) -> Option<u8> {
+        match self.peek() {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => {
+                self.skip_space();
+                self.peek()
+            }
+            byte => byte,
+        }
+    }
+
+    fn skip_space(&mut self) {
+        self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.input.get(self.at).copied()
+    }
+
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    fn expected(&self, what: &'static str) -> InputError {
+        self.fault(if self.at < self.input.len() { Reason::Expected(what) } else { Reason::UnexpectedEnd })
+    }
+
+    fn fault(&self, reason: Reason) -> InputError {
+        InputError::syntax(self.at, reason)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Container {
+    Array,
+    Object,
+}
+
+/// The containers that are open: one bit each, the innermost lowest, set for an object.
+#[derive(Default)]
+struct Open {
+    objects: u32,
+    depth: u32,
+}
+
+const _: () = assert!(MAX_DEPTH == u32::BITS as usize);
+
+impl Open {
+    /// `false` if that would be too deep.
+    fn push(&mut self, container: Container) -> bool {
+        if self.depth == u32::BITS {
+            return false;
+        }
+        self.objects = self.objects << 1 | u32::from(matches!(container, Container::Object));
+        self.depth += 1;
+        true
+    }
+
+    fn pop(&mut self) {
+        self.objects >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn innermost(&self) -> Option<Container> {
+        match (self.depth, self.objects & 1) {
+            (0, _) => None,
+            (_, 0) => Some(Container::Array),
+            _ => Some(Container::Object),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn fault(input: &str) -> (usize, Reason) {
+        let error = check(input.as_bytes()).expect_err(input);
+        (error.offset().expect(input), error.reason())
+    }
+
+    #[test]
+    fn one_value_of_each_kind_passes() {
+        for input in ["null", "true", "false", "0", "-1.5e+10", "1e400", "\"\"", "[]", "{}", "[1,[2],{}]"] {
+            assert_eq!(check(input.as_bytes()).map(RawJson::as_str), Ok(input));
+        }
+    }
+
+    #[test]
+    fn white_space_around_the_value_is_trimmed_and_inside_it_stays() {
+        let raw = check(b" \r\n\t{ \"a\" : [ 1 , 2 ] }\n").map(RawJson::as_str);
+        assert_eq!(raw, Ok("{ \"a\" : [ 1 , 2 ] }"));
+    }
+
+    #[test]
+    fn faults_have_a_place_and_a_reason() {
+        assert_eq!(fault(""), (0, Reason::UnexpectedEnd));
+        assert_eq!(fault("nul"), (0, Reason::Expected("a value")));
+        assert_eq!(fault("[1,]"), (3, Reason::Expected("a value")));
+        assert_eq!(fault("[1 2]"), (3, Reason::Expected("`,` or `]`")));
+        assert_eq!(fault("{\"a\" 1}"), (5, Reason::Expected("`:`")));
+        assert_eq!(fault("{\"a\":1,}"), (7, Reason::Expected("a key in quotes")));
+        assert_eq!(fault("{\"a\":1]"), (6, Reason::Expected("`,` or `}`")));
+        assert_eq!(fault("{\"a\":1"), (6, Reason::UnexpectedEnd));
+        assert_eq!(fault("1 2"), (2, Reason::TrailingData));
+        assert_eq!(fault("01"), (1, Reason::TrailingData));
+        assert_eq!(fault("1."), (2, Reason::UnexpectedEnd));
+        assert_eq!(fault("-x"), (1, Reason::Expected("a digit")));
+        assert_eq!(fault("\"a\nb\""), (2, Reason::ControlCharacter));
+        assert_eq!(fault("\"a"), (2, Reason::UnexpectedEnd));
+        assert_eq!(fault("\"\\"), (2, Reason::UnexpectedEnd));
+        assert_eq!(fault(r#""\x""#), (1, Reason::Escape));
+        assert_eq!(fault(r#""\u12g4""#), (1, Reason::Escape));
+        assert_eq!(fault("\"\\u12"), (5, Reason::UnexpectedEnd));
+    }
+
+    #[test]
+    fn surrogates_come_in_pairs() {
+        assert!(check(br#""\uD83D\uDE00""#).is_ok());
+        for lone in [r#""\uD83D""#, r#""\uDE00""#, r#""\uD83D\u0041""#, r#""\uD83Dx""#, r#""\uD83D\n""#] {
+            assert_eq!(fault(lone), (1, Reason::LoneSurrogate));
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(check(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(fault(&nested(MAX_DEPTH + 1)), (MAX_DEPTH, Reason::TooDeep));
+        assert_eq!(fault(&"{\"a\":".repeat(1_000_000)), (MAX_DEPTH * 5, Reason::TooDeep));
+    }
+
+    #[test]
+    fn text_is_utf8() {
+        assert!(check("\"é😀\"".as_bytes()).is_ok());
+        let error = check(b" \"ab\xC3\"").expect_err("a cut-off sequence");
+        assert_eq!((error.offset(), error.reason()), (Some(4), Reason::Utf8));
+        assert_eq!(error.to_string(), "at byte 4: the text is not valid UTF-8");
+        assert!(check(b"\xEF\xBB\xBF{}").is_err(), "a byte order mark is no white space");
+    }
+
+    #[test]
+    fn values_one_after_the_other_are_split() {
+        let (first, rest) = split_first(b" [1]\n\n{}").expect("a value");
+        assert_eq!((first.as_str(), rest), ("[1]", b"\n\n{}".as_slice()));
+        let (second, rest) = split_first(rest).expect("a value");
+        assert_eq!((second.as_str(), rest), ("{}", b"".as_slice()));
+    }
+}

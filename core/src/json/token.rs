@@ -1,0 +1,54 @@
+//! The names by which the types of this module, its encoder and its decoder know each other.
+//!
+//! Serde has no raw JSON and no numbers without a machine type. So [`Text`](super::Text),
+//! [`Number`](super::Number) and the like pass through it as newtype structs of these names around a
+//! string: written as it is, or read as the text that stands there. Serializers and deserializers of
+//! other crates do not know the names, so these types are for [`encode`](super::encode) and
+//! [`decode`](super::decode) alone.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use serde::de::{Deserializer, Error, Visitor};
+
+use super::raw::RawJson;
+
+/// A string; written from what stands between its quotes.
+pub(super) const TEXT: &str = "$json::Text";
+/// A number.
+pub(super) const NUMBER: &str = "$json::Number";
+/// An object.
+pub(super) const OBJECT: &str = "$json::Object";
+/// Any value.
+pub(super) const VALUE: &str = "$json::Value";
+/// An array; read as a sequence of its own text followed by its elements.
+pub(super) const LIST: &str = "$json::List";
+/// A value that may be `null`.
+pub(super) const NULLABLE: &str = "$json::Nullable";
+
+/// A type that is read from one value as it stands.
+pub(super) trait Token<'a>: Sized {
+    /// One of the names above: what the decoder lets pass.
+    const NAME: &'static str;
+
+    fn from_raw(raw: RawJson<'a>) -> Option<Self>;
+}
+
+pub(super) fn read<'de, T: Token<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_newtype_struct(T::NAME, TokenVisitor(PhantomData))
+}
+
+struct TokenVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Token<'de>> Visitor<'de> for TokenVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::NAME)
+    }
+
+    /// Only the decoder of this module calls it, and with checked text.
+    fn visit_borrowed_str<E: Error>(self, json: &'de str) -> Result<T, E> {
+        T::from_raw(RawJson::from_checked(json)).ok_or_else(|| E::custom(T::NAME))
+    }
+}

@@ -1,0 +1,55 @@
+//! What has been received before.
+
+use heapless::HistoryBuf;
+
+/// Remembers the last `N` verified signatures, so that a payload counts once.
+///
+/// Only what passed the other checks gets in, so nobody without the key can fill it. When it is full the
+/// oldest leaves: for no replay to pass, `N` must be at least the number of payloads that arrive within the
+/// acceptance window. It keeps 32 bytes each and compares with all of them; it does not outlive the process.
+///
+/// It remembers the signature rather than the token, since a signature stands for token *and* timestamp:
+/// digits moved from the one into the other change neither the signature nor what this guard sees.
+#[derive(Debug)]
+pub struct ReplayGuard<const N: usize> {
+    seen: HistoryBuf<[u8; 32], N>,
+}
+
+impl<const N: usize> ReplayGuard<N> {
+    /// A guard that has seen nothing. `N` must not be zero, which is checked at compile time.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(N > 0, "a replay guard that remembers nothing guards nothing") };
+        Self { seen: HistoryBuf::new() }
+    }
+
+    /// Remembers this signature; `false` if it is a replay.
+    pub(super) fn admit(&mut self, signature: &[u8; 32]) -> bool {
+        let fresh = !self.seen.as_slice().contains(signature);
+        if fresh {
+            self.seen.write(*signature);
+        }
+        fresh
+    }
+}
+
+impl<const N: usize> Default for ReplayGuard<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_is_forgotten_first() {
+        let mut guard = ReplayGuard::<2>::new();
+        assert!(guard.admit(&[1; 32]) && guard.admit(&[2; 32]));
+        assert!(!guard.admit(&[1; 32]));
+        assert!(guard.admit(&[3; 32]));
+        assert!(guard.admit(&[1; 32]), "the first of three no longer fits into two");
+        assert!(!guard.admit(&[3; 32]));
+    }
+}

@@ -1,0 +1,278 @@
+//! The Standard Webhooks scheme: a secret per endpoint, and a signature that covers the body
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+
+use core::fmt;
+
+use hmac::{KeyInit, Mac};
+
+use super::key::HmacSha256;
+use super::verify::{VerifyError, check_age, seconds};
+use crate::base64;
+use crate::decimal::Decimal;
+use crate::error::ConfigError;
+use crate::time::{Duration, UnixTime};
+
+const SECRET_PREFIX: &str = "whsec_";
+const VERSION: &str = "v1,";
+
+/// The secret of one endpoint, hashed into the state that every signature starts from.
+///
+/// It signs the three headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, and through the
+/// last one the body. `Debug` shows nothing of it.
+///
+/// ```
+/// use sealpost_core::sign::EndpointSecret;
+/// use sealpost_core::UnixTime;
+///
+/// let secret = EndpointSecret::parse("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")?;
+/// let now = UnixTime::new(1_529_006_854, 0);
+/// let signature = secret.sign("MXcc2gEpS-eN8HfkOnmK2w", now, &[br#"{"hello":"#, br#""world"}"#]);
+/// assert_eq!(signature.as_str(), "v1,Xh8egWdDTcTuN9+7HEGhdTvLYuM9/svlwr54F1SjogU=");
+/// # Ok::<(), sealpost_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct EndpointSecret(HmacSha256);
+
+impl EndpointSecret {
+    /// The least number of bytes in a secret.
+    pub const MIN_BYTES: usize = 24;
+    /// The largest number of bytes in a secret.
+    pub const MAX_BYTES: usize = 64;
+
+    /// The secret of this text: `whsec_` and the base64 of 24 to 64 bytes.
+    ///
+    /// # Errors
+    /// [`ConfigError::MalformedSecret`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let mut bytes = [0; Self::MAX_BYTES];
+        text.strip_prefix(SECRET_PREFIX)
+            .and_then(|encoded| base64::decode(encoded, &mut bytes))
+            .filter(|len| *len >= Self::MIN_BYTES)
+            .and_then(|len| bytes.get(..len))
+            .and_then(|secret| HmacSha256::new_from_slice(secret).ok())
+            .map(Self)
+            .ok_or(ConfigError::MalformedSecret)
+    }
+
+    /// The value of `webhook-signature` for the message `id` (without dots), sent at `now` with a body that
+    /// consists of `chunks`. While a secret is being replaced, send the signatures of both, separated by a
+    /// space.
+    #[must_use]
+    pub fn sign(&self, id: &str, now: UnixTime, chunks: &[&[u8]]) -> StandardSignature {
+        let mac = self.mac(id, Decimal::new(now.secs()).as_str(), chunks);
+        StandardSignature::new(&mac.finalize().into_bytes())
+    }
+
+    /// Verifies what came in the three headers with the body, whose chunks may be cut anywhere. `signatures`
+    /// is a list separated by spaces, of which one must be this secret's; the timestamp must lie within
+    /// `window` of `now`. A known `id` is not an error of the sender but a repetition: to be ignored by
+    /// the receiver.
+    ///
+    /// # Errors
+    /// [`VerifyError::Malformed`], [`VerifyError::WrongSignature`] or [`VerifyError::Stale`].
+    pub fn verify(
+        &self,
+        headers: StandardHeaders<'_>,
+        chunks: &[&[u8]],
+        now: UnixTime,
+        window: Duration,
+    ) -> Result<(), VerifyError> {
+        let timestamp = seconds(headers.timestamp)?;
+        let mac = self.mac(headers.id, headers.timestamp, chunks);
+        let made = |text: &str| {
+            let mut signature = [0; 32];
+            text.strip_prefix(VERSION)
+                .and_then(|encoded| base64::decode(encoded, &mut signature))
+                .and_then(|len| signature.get(..len))
+                .is_some_and(|signature| mac.clone().verify_slice(signature).is_ok())
+        };
+        if !headers.signatures.split(' ').any(made) {
+            return Err(VerifyError::WrongSignature);
+        }
+        check_age(timestamp, now, window)
+    }
+
+    fn mac(&self, id: &str, timestamp: &str, chunks: &[&[u8]]) -> HmacSha256 {
+        let head = [id, ".", timestamp, "."];
+        let mac = head.iter().fold(self.0.clone(), Mac::chain_update);
+        chunks.iter().fold(mac, Mac::chain_update)
+    }
+}
+
+impl fmt::Debug for EndpointSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndpointSecret(redacted)")
+    }
+}
+
+/// The three headers of a received message.
+#[derive(Clone, Copy, Debug)]
+pub struct StandardHeaders<'a> {
+    /// `webhook-id`.
+    pub id: &'a str,
+    /// `webhook-timestamp`, decimal seconds since 1970.
+    pub timestamp: &'a str,
+    /// `webhook-signature`: one or more signatures, separated by spaces.
+    pub signatures: &'a str,
+}
+
+/// One signature for the `webhook-signature` header: `v1,` and the base64 of an HMAC-SHA256.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StandardSignature([u8; Self::LEN]);
+
+impl StandardSignature {
+    /// Its length in bytes.
+    pub const LEN: usize = VERSION.len() + 44;
+
+    fn new(mac: &[u8]) -> Self {
+        let mut text = [b'='; Self::LEN];
+        if let Some((version, encoded)) = text.split_at_mut_checked(VERSION.len()) {
+            version.copy_from_slice(VERSION.as_bytes());
+            base64::encode(mac, encoded);
+        }
+        Self(text)
+    }
+
+    /// The text for the header.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for StandardSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text of a secret: what its owner gets to see, and what [`EndpointSecret::parse`] reads.
+///
+/// `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct SecretText {
+    text: [u8; Self::MAX_LEN],
+    len: usize,
+}
+
+impl SecretText {
+    /// The length of the longest.
+    pub const MAX_LEN: usize = SECRET_PREFIX.len() + EndpointSecret::MAX_BYTES.div_ceil(3) * 4;
+
+    /// The text of a secret of these bytes, which must come from a cryptographic random source.
+    ///
+    /// # Errors
+    /// [`ConfigError::MalformedSecret`] unless there are 24 to 64 of them.
+    pub fn from_entropy(bytes: &[u8]) -> Result<Self, ConfigError> {
+        if !(EndpointSecret::MIN_BYTES..=EndpointSecret::MAX_BYTES).contains(&bytes.len()) {
+            return Err(ConfigError::MalformedSecret);
+        }
+        let mut text = [0; Self::MAX_LEN];
+        let (prefix, encoded) =
+            text.split_at_mut_checked(SECRET_PREFIX.len()).ok_or(ConfigError::MalformedSecret)?;
+        prefix.copy_from_slice(SECRET_PREFIX.as_bytes());
+        let len = base64::encode(bytes, encoded).ok_or(ConfigError::MalformedSecret)?;
+        Ok(Self { text, len: SECRET_PREFIX.len() + len })
+    }
+
+    /// The secret itself: keep it out of logs.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.text.get(..self.len).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    // The secret of the bytes 0 to 63, and its signature as Python's hmac computes it.
+    const LONGEST: &str =
+        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+    const SIGNATURE: &str = "v1,UNO2ZYyLFUyvlVt8opFLB54mRRf1qc8WQhHBL6C4xUQ=";
+    const BODY: &[u8] = br#"{"hello":"world"}"#;
+    const NOW: UnixTime = UnixTime::new(1_529_006_854, 0);
+    const WINDOW: Duration = crate::sign::DEFAULT_WINDOW;
+
+    fn headers(signatures: &str) -> StandardHeaders<'_> {
+        StandardHeaders { id: "MXcc2gEpS-eN8HfkOnmK2w", timestamp: "1529006854", signatures }
+    }
+
+    #[test]
+    fn signs_as_another_implementation_does_wherever_the_body_is_cut() {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        for cut in 0..BODY.len() {
+            let (front, back) = BODY.split_at(cut);
+            assert_eq!(secret.sign("MXcc2gEpS-eN8HfkOnmK2w", NOW, &[front, back]).as_str(), SIGNATURE);
+        }
+    }
+
+    #[test]
+    fn one_good_signature_among_several_verifies() {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        for list in [SIGNATURE, &format!("v1,AAAA v1a,x  {SIGNATURE}"), &format!("{SIGNATURE} v2,y")] {
+            assert_eq!(secret.verify(headers(list), &[BODY], NOW, WINDOW), Ok(()), "{list}");
+        }
+    }
+
+    #[test]
+    fn an_altered_body_id_or_signature_does_not_verify() {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        let good = headers(SIGNATURE);
+        let other_id = StandardHeaders { id: "other", ..good };
+        for (headers, body) in
+            [(good, &BODY[1..]), (other_id, BODY), (headers(""), BODY), (headers("v1,"), BODY)]
+        {
+            assert_eq!(
+                secret.verify(headers, &[body], NOW, WINDOW),
+                Err(VerifyError::WrongSignature),
+                "{headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_true_signature_outside_the_window_is_stale() {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        let later = UnixTime::new(NOW.secs() + 301, 0);
+        assert_eq!(
+            secret.verify(headers(SIGNATURE), &[BODY], later, WINDOW),
+            Err(VerifyError::Stale { age: 301 })
+        );
+    }
+
+    #[test]
+    fn a_secret_has_24_to_64_bytes() {
+        let all: [u8; 65] = core::array::from_fn(|i| i as u8);
+        for (len, fits) in [(0, false), (23, false), (24, true), (25, true), (64, true), (65, false)] {
+            let text = SecretText::from_entropy(&all[..len]);
+            assert_eq!(text.is_ok(), fits, "{len}");
+            assert!(text.is_err() || EndpointSecret::parse(text.unwrap().reveal()).is_ok());
+        }
+        assert_eq!(SecretText::from_entropy(&all[..64]).unwrap().reveal(), LONGEST);
+    }
+
+    #[test]
+    fn other_texts_are_no_secrets() {
+        let without_prefix = &LONGEST[6..];
+        let short = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=";
+        for text in ["", "whsec_", without_prefix, short, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY*"] {
+            assert_eq!(EndpointSecret::parse(text).unwrap_err(), ConfigError::MalformedSecret, "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_secret() {
+        let text = SecretText::from_entropy(&[7; 24]).unwrap();
+        let secret = EndpointSecret::parse(text.reveal()).unwrap();
+        assert_eq!(format!("{text:?} {secret:?}"), "SecretText(redacted) EndpointSecret(redacted)");
+    }
+}

@@ -1,0 +1,300 @@
+//! Every refusal of the API: its status, its body, and what to do about it.
+//!
+//! Bodies have Mailgun's shape, an object with a `message`; a bad URL also has `Reason`, as Mailgun's own
+//! answer does. The 401 is the recorded one, which is not JSON.
+
+use std::fmt;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sealpost_core::WebhookKind;
+use serde::Serialize;
+
+use super::reply;
+use crate::ingest::{Fault, Faults, Rejection};
+use crate::storage::{StoreError, WebhookError};
+
+/// Why a request was not carried out. Nothing was stored, unless a variant says otherwise.
+#[derive(Debug)]
+pub enum Error {
+    /// No key, or a wrong one.
+    Unauthorized,
+    /// The key is good for one domain, and this concerns the account.
+    Forbidden,
+    /// No such route.
+    UnknownRoute,
+    /// The route exists, but not for this method; axum adds `Allow`.
+    MethodNotAllowed,
+    /// The domain is not one of this server, or the key is for another domain.
+    UnknownDomain,
+    /// No webhook of this type is set.
+    UnknownWebhook,
+    /// A webhook of this type is set already.
+    WebhookExists(WebhookKind),
+    /// The domain exists already.
+    DomainTaken,
+    /// The account has no signing key.
+    NoSigningKey,
+    /// A cursor that this server never gave out for this domain.
+    BadCursor,
+    /// A parameter that must be there is not.
+    Missing(&'static str),
+    /// A parameter says something that it cannot say.
+    Invalid {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A URL that no webhook may have.
+    BadUrl {
+        /// The URL without its credentials.
+        shown: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The body has more bytes than the route takes.
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// More events in one body than are taken at once.
+    BatchTooLong {
+        /// The limit in events.
+        limit: usize,
+    },
+    /// The body's `Content-Type` is not one that the route reads.
+    UnsupportedMedia {
+        /// The ones that it reads.
+        expected: &'static str,
+    },
+    /// The body could not be taken apart.
+    UnreadableBody(String),
+    /// Events that are not what they must be.
+    Events(Faults),
+    /// Events whose ids are taken by other content.
+    Conflicts(Faults),
+    /// As many deliveries as the store may hold are pending, or as many bodies as memory may hold are
+    /// being read.
+    Full,
+    /// The store cannot write or read at the moment.
+    Unavailable,
+}
+
+/// Seconds after which a client is asked to come back when there was no room.
+const RETRY_FULL: &str = "5";
+/// Seconds after which a client is asked to come back when the store was in trouble.
+const RETRY_UNAVAILABLE: &str = "30";
+
+impl Error {
+    pub(super) fn invalid(parameter: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Invalid { parameter, reason: reason.to_string() }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::UnknownRoute | Self::UnknownDomain | Self::UnknownWebhook => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::WebhookExists(_)
+            | Self::DomainTaken
+            | Self::NoSigningKey
+            | Self::BadCursor
+            | Self::Missing(_)
+            | Self::Invalid { .. }
+            | Self::BadUrl { .. }
+            | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Events(_) => StatusCode::BAD_REQUEST,
+            Self::Conflicts(_) => StatusCode::CONFLICT,
+            Self::Full => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn retry_after(&self) -> Option<&'static str> {
+        match self {
+            Self::Full => Some(RETRY_FULL),
+            Self::Unavailable => Some(RETRY_UNAVAILABLE),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized | Self::Forbidden => f.write_str("Forbidden"),
+            Self::UnknownRoute => f.write_str("Not found: there is no such route"),
+            Self::MethodNotAllowed => {
+                f.write_str("Method not allowed: the Allow header names those that are")
+            }
+            Self::UnknownDomain => f.write_str("Domain not found"),
+            Self::UnknownWebhook => f.write_str("Webhook not found"),
+            Self::WebhookExists(kind) => {
+                write!(f, "Webhook for event type '{kind}' already exists; PUT replaces its urls")
+            }
+            Self::DomainTaken => f.write_str("This domain name is already taken"),
+            Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
+            Self::BadCursor => f.write_str("Invalid page: this link was not given out for this domain"),
+            Self::Missing(parameter) => write!(f, "Missing parameter '{parameter}'"),
+            Self::Invalid { parameter, reason } => write!(f, "Invalid parameter '{parameter}': {reason}"),
+            Self::BadUrl { shown, reason } => write!(f, "{shown} is not a valid url: {reason}"),
+            Self::BodyTooLarge { limit } => {
+                write!(f, "The body is too large: this route takes at most {limit} bytes")
+            }
+            Self::BatchTooLong { limit } => {
+                write!(f, "The body holds too many events: at most {limit} are taken at once")
+            }
+            Self::UnsupportedMedia { expected } => {
+                write!(f, "The Content-Type is not one that this route reads: send {expected}")
+            }
+            Self::UnreadableBody(reason) => write!(f, "The body could not be read: {reason}"),
+            Self::Events(faults) => write!(f, "Invalid events: {}; nothing was stored", faults.total),
+            Self::Conflicts(faults) => {
+                write!(
+                    f,
+                    "Events whose id is stored with other content: {}; nothing was stored",
+                    faults.total
+                )
+            }
+            Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
+            Self::Unavailable => f.write_str(
+                "The store is not available at the moment; nothing was stored, send it again later",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// The refusal of a change to the webhook of this type.
+    pub(super) fn of_webhook(error: WebhookError, kind: WebhookKind) -> Self {
+        match error {
+            WebhookError::UnknownDomain => Self::UnknownDomain,
+            WebhookError::AlreadySet => Self::WebhookExists(kind),
+            WebhookError::NotSet => Self::UnknownWebhook,
+            WebhookError::TooManyUrls => Self::invalid("url", error),
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(_: StoreError) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::TooMany { limit } => Self::BatchTooLong { limit },
+            Rejection::Invalid(faults) => Self::Events(faults),
+            Rejection::Conflicts(faults) => Self::Conflicts(faults),
+            Rejection::UnknownDomain => Self::UnknownDomain,
+            Rejection::Full => Self::Full,
+            Rejection::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// The body of every refusal but the 401.
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a [Fault]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Unauthorized = self {
+            return unauthorized();
+        }
+        let message = self.to_string();
+        let faults = match &self {
+            Self::Events(faults) | Self::Conflicts(faults) => Some(faults),
+            _ => None,
+        };
+        let body = Body {
+            message: &message,
+            reason: matches!(self, Self::BadUrl { .. }).then_some(&message),
+            errors: faults.map(|faults| faults.first.as_slice()),
+            total: faults.map(|faults| faults.total),
+        };
+        let mut response = reply::json(self.status(), &body);
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        response
+    }
+}
+
+/// The recorded answer to a missing or wrong key: nine bytes of plain text, no newline.
+fn unauthorized() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::WWW_AUTHENTICATE, "Basic realm=\"MG API\""),
+    ];
+    (StatusCode::UNAUTHORIZED, headers, "Forbidden").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::read;
+
+    #[tokio::test]
+    async fn the_401_is_the_recorded_one() {
+        let (head, body) = read(Error::Unauthorized.into_response()).await;
+        assert_eq!(head.status, 401);
+        assert_eq!(head.headers[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert_eq!(head.headers[header::WWW_AUTHENTICATE], "Basic realm=\"MG API\"");
+        assert_eq!(body, "Forbidden");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_compact_json_with_a_message_and_a_newline() {
+        let (head, body) = read(Error::Missing("id").into_response()).await;
+        assert_eq!(head.status, 400);
+        assert_eq!(head.headers[header::CONTENT_TYPE], "application/json; charset=utf-8");
+        assert_eq!(body, "{\"message\":\"Missing parameter 'id'\"}\n");
+    }
+
+    #[tokio::test]
+    async fn a_bad_url_says_so_under_both_of_mailguns_names() {
+        let error = Error::BadUrl { shown: "ftp://a".into(), reason: "no".into() };
+        let (_, body) = read(error.into_response()).await;
+        let sentence = "ftp://a is not a valid url: no";
+        assert_eq!(body, format!("{{\"message\":\"{sentence}\",\"Reason\":\"{sentence}\"}}\n"));
+    }
+
+    #[tokio::test]
+    async fn backpressure_and_trouble_say_when_to_come_back() {
+        for (error, status) in [(Error::Full, 429), (Error::Unavailable, 503)] {
+            let (head, _) = read(error.into_response()).await;
+            assert_eq!(head.status, status);
+            assert!(head.headers.contains_key(header::RETRY_AFTER));
+        }
+    }
+
+    #[tokio::test]
+    async fn faulty_events_are_listed_with_their_total() {
+        let faults = vec![Fault { index: 3, field: "timestamp".into(), reason: "in ms".into() }].into();
+        let (head, body) = read(Error::Events(faults).into_response()).await;
+        assert_eq!(head.status, 400);
+        assert_eq!(
+            body,
+            "{\"message\":\"Invalid events: 1; nothing was stored\",\
+             \"errors\":[{\"index\":3,\"field\":\"timestamp\",\"reason\":\"in ms\"}],\"total\":1}\n"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! One page of a walk: which events are on it, and where its four links lead.
+//!
+//! A walk reads a *snapshot*: what was committed when it began, in the order of (timestamp, commit
+//! sequence). Whatever is committed meanwhile cannot move a page. A walk whose range is still open goes
+//! on when its snapshot is exhausted: what has been committed since forms the next *round*, whatever its
+//! timestamps, and the order starts anew with it. So no event is skipped, and none is shown twice.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cursor::{Cursor, Cut};
+use crate::api::error::Error;
+use crate::storage::{EventQuery, Position, Store, StoredEvent};
+
+/// A page and where to go from it.
+pub(super) struct Page {
+    pub(super) items: Vec<Bytes>,
+    /// The page before it. Of the first page of a round: an empty one.
+    pub(super) previous: Cursor,
+    /// The first page of everything up to the snapshot.
+    pub(super) first: Cursor,
+    /// The last page of everything up to the snapshot.
+    pub(super) last: Cursor,
+    /// The page after it. Of an empty page at the end of a walk: itself.
+    pub(super) next: Cursor,
+}
+
+/// The page at this cursor.
+pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
+    let newest = store.snapshot();
+    let cursor = settle(cursor, store.identity().epoch, newest);
+    let events = read(store, domain, &cursor).await?;
+    let ended = events.is_empty() && cursor.forward && cursor.walk.range.is_open();
+    if ended && newest > cursor.snapshot {
+        let round = cursor.next_round(newest);
+        let events = read(store, domain, &round).await?;
+        if !events.is_empty() {
+            return Ok(Page::new(round, events));
+        }
+    }
+    Ok(Page::new(cursor, events))
+}
+
+/// A cursor from before the store was restored from an older copy counts commits that this store never
+/// made. Its walk starts anew: to read again is better than to skip.
+fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
+    if cursor.epoch == epoch && cursor.snapshot <= newest {
+        return cursor;
+    }
+    let cut = if cursor.reads_up() { Cut::LOWEST } else { Cut::HIGHEST };
+    Cursor { epoch, floor: 0, snapshot: newest, cut, ..cursor }
+}
+
+/// The events of the page at this cursor, in the order of the walk.
+async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<StoredEvent>, Error> {
+    let up = cursor.reads_up();
+    let kinds = cursor.walk.filter.kinds();
+    if kinds.is_some_and(<[_]>::is_empty) {
+        return Ok(Vec::new());
+    }
+    let query = EventQuery {
+        domain: domain.clone(),
+        from: cursor.walk.range.from,
+        to: cursor.walk.range.to,
+        floor: cursor.floor,
+        snapshot: cursor.snapshot,
+        kinds: kinds.map(<[_]>::to_vec).unwrap_or_default(),
+        ascending: up,
+        after: Some(bound(cursor.cut, up)),
+        limit: cursor.walk.limit.into(),
+    };
+    let mut events = store.events(query).await?;
+    if !cursor.forward {
+        events.reverse();
+    }
+    Ok(events)
+}
+
+/// The position that the store's listing begins after. Upwards that is the cut itself; downwards the
+/// event right below the cut is wanted too.
+fn bound(Cut { timestamp, seq }: Cut, up: bool) -> Position {
+    Position { timestamp, seq: if up { seq } else { seq.saturating_add(1) } }
+}
+
+impl Page {
+    fn new(cursor: Cursor, events: Vec<StoredEvent>) -> Self {
+        let ascending = cursor.walk.range.ascending;
+        let first = Cursor::first(cursor.walk.clone(), cursor.epoch, cursor.snapshot);
+        let end = if ascending { Cut::HIGHEST } else { Cut::LOWEST };
+        let last = first.at(end, false);
+        let (previous, next) = match (events.first(), events.last()) {
+            (Some(earliest), Some(latest)) => {
+                (cursor.at(edge(earliest, !ascending), false), cursor.at(edge(latest, ascending), true))
+            }
+            _ => (cursor.at(cursor.cut, false), cursor.at(cursor.cut, true)),
+        };
+        Self { items: events.into_iter().map(|event| event.data).collect(), previous, first, last, next }
+    }
+}
+
+/// The cut right above or right below an event.
+fn edge(event: &StoredEvent, above: bool) -> Cut {
+    let Position { timestamp, seq } = event.position;
+    Cut { timestamp, seq: if above { seq } else { seq.saturating_sub(1) } }
+}

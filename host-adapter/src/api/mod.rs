@@ -1,0 +1,206 @@
+//! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
+//!
+//! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
+//! [`Ingest`](crate::ingest::Ingest), and answer; no state lives here.
+
+mod auth;
+mod caller;
+mod domains;
+mod error;
+mod events;
+mod form;
+mod health;
+mod reply;
+mod signing_key;
+mod submit;
+#[cfg(test)]
+mod testing;
+mod webhooks;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use self::caller::Scope;
+use self::events::CursorKey;
+use crate::clock::SystemClock;
+use crate::config::Limits;
+use crate::ingest::Ingest;
+use crate::storage::Store;
+
+pub use error::Error;
+
+/// What the API works with. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    ingest: Ingest,
+    cursor_key: CursorKey,
+    keys: Vec<[u8; 32]>,
+    public_url: Option<String>,
+    draining: AtomicBool,
+}
+
+/// What an [`App`] is made of.
+pub struct Setup {
+    /// The store.
+    pub store: Store,
+    /// The clock that dates events.
+    pub clock: SystemClock,
+    /// What one submission may hold.
+    pub limits: Limits,
+    /// [Hashes](crate::secrets::hash_api_key) of keys that are good for the account, beside the store's.
+    pub keys: Vec<[u8; 32]>,
+    /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
+    pub public_url: Option<String>,
+}
+
+impl App {
+    /// The API over this setup.
+    #[must_use]
+    pub fn new(Setup { store, clock, limits, keys, public_url }: Setup) -> Self {
+        Self(Arc::new(Inner {
+            ingest: Ingest::new(store.clone(), clock, limits),
+            cursor_key: CursorKey::new(&store.identity().cursor_key),
+            store,
+            keys,
+            public_url,
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// From now on `/healthz` says that this server takes no more work.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn ingest(&self) -> &Ingest {
+        &self.0.ingest
+    }
+
+    fn cursor_key(&self) -> &CursorKey {
+        &self.0.cursor_key
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
+    }
+
+    /// What the key with this hash is good for; `None` if nobody knows it. Compares with all keys in
+    /// constant time.
+    fn scope_of(&self, key: &[u8; 32]) -> Option<Scope> {
+        let directory = self.store().directory();
+        let account = self.0.keys.iter().map(|hash| (hash, None));
+        let stored = directory.api_keys().map(|key| (&key.hash, key.domain.clone()));
+        let known = account.chain(stored).filter(|(hash, _)| auth::same(key, hash));
+        known.last().map(|(_, domain)| Scope::of(domain))
+    }
+}
+
+/// Every route of the API. Bodies are bounded here; slow clients and the number of connections are the
+/// server loop's concern.
+pub fn router(app: App) -> Router {
+    let authenticated = Router::new()
+        .merge(domains::routes())
+        .merge(events::routes())
+        .merge(signing_key::routes())
+        .merge(webhooks::routes())
+        .route_layer(from_fn_with_state(app.clone(), caller::authenticate));
+    authenticated
+        .merge(health::routes())
+        .fallback(async || Error::UnknownRoute)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(from_fn(reply::add_headers))
+        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+
+    use super::testing::Api;
+    use crate::secrets::hash_api_key;
+    use crate::storage::ApiKey;
+
+    #[tokio::test]
+    async fn every_route_but_healthz_wants_a_key() {
+        let api = Api::new().await;
+        for (method, path) in [
+            ("POST", "/v3/domains"),
+            ("GET", "/v4/domains"),
+            ("GET", "/v5/accounts/http_signing_key"),
+            ("GET", "/v3/a.test/events"),
+            ("POST", "/v3/a.test/events"),
+            ("GET", "/v3/a.test/events/x"),
+            ("GET", "/v3/domains/a.test/webhooks"),
+            ("POST", "/v3/domains/a.test/webhooks"),
+            ("GET", "/v3/domains/a.test/webhooks/opened"),
+            ("PUT", "/v3/domains/a.test/webhooks/opened"),
+            ("DELETE", "/v3/domains/a.test/webhooks/opened"),
+            ("PUT", "/v3/domains/a.test/webhooks/opened/test"),
+        ] {
+            let request = Request::builder().method(method).uri(path);
+            let wrong = Request::builder().method(method).uri(path).header("Authorization", "Basic YXBpOng=");
+            for request in [request, wrong] {
+                let (head, body) = api.send_bare(request, Body::empty()).await;
+                assert_eq!((head.status.as_u16(), body.as_str()), (401, "Forbidden"), "{method} {path}");
+            }
+        }
+        let (head, _) = api.send_bare(Request::get("/healthz"), Body::empty()).await;
+        assert_eq!(head.status, 200);
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_mailguns_headers() {
+        let api = Api::new().await;
+        for path in ["/v4/domains", "/v3/nowhere.test/events", "/nowhere"] {
+            let (head, body) = api.send(Request::get(path), Body::empty()).await;
+            assert_eq!(head.headers[header::CONTENT_TYPE], "application/json; charset=utf-8", "{path}");
+            assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
+            assert_eq!(head.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{path}");
+            assert!(body.ends_with("}\n") && !body.contains("\": "), "{path}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_a_404_and_a_wrong_method_a_405_that_says_which() {
+        let api = Api::new().await;
+        assert_eq!(api.get("/v3/nowhere").await.0, 404);
+        assert_eq!(api.get("/v3/b.test/events").await, (404, "{\"message\":\"Domain not found\"}\n".into()));
+        let (head, body) = api.send(Request::delete("/v4/domains"), Body::empty()).await;
+        assert_eq!(head.status, 405);
+        assert_eq!(head.headers[header::ALLOW], "GET,HEAD");
+        assert!(body.starts_with("{\"message\":\"Method not allowed"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_key_of_one_domain_opens_that_domain_alone() {
+        let api = Api::new().await;
+        api.app.store().create_domain("b.test").await.expect("a domain");
+        let key = ApiKey { hash: hash_api_key("x"), domain: Some("b.test".into()), label: "only b".into() };
+        api.app.store().add_api_key(key).await.expect("a key");
+        let get = async |path| {
+            let request = Request::get(path).header("Authorization", "Basic YXBpOng=").header("Host", "h");
+            let (head, body) = api.send_bare(request, Body::empty()).await;
+            (head.status.as_u16(), body)
+        };
+        assert_eq!(get("/v3/b.test/events").await.0, 200);
+        assert_eq!(get("/v3/a.test/events").await.0, 404);
+        assert_eq!(get("/v5/accounts/http_signing_key").await, (403, "{\"message\":\"Forbidden\"}\n".into()));
+        let (_, domains) = get("/v4/domains").await;
+        assert_eq!(domains, "{\"total_count\":1,\"items\":[{\"name\":\"b.test\",\"state\":\"active\"}]}\n");
+    }
+}

@@ -1,0 +1,91 @@
+//! What the tests of the API share: the router over a store in memory, asked without a socket.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::response::Parts;
+use axum::http::{Request, header};
+use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use tower::ServiceExt;
+
+use super::{App, Setup, router};
+use crate::clock::SystemClock;
+use crate::config::Limits;
+use crate::secrets::{Secret, hash_api_key};
+use crate::storage::{Inbox, Settings, Store};
+
+/// An API with the domain `a.test`, the key `key-1` and the signing key `signing-1`.
+pub(super) struct Api {
+    pub(super) app: App,
+    router: Router,
+    /// Held, so that the store has someone to tell.
+    _inboxes: Vec<Inbox>,
+}
+
+impl Api {
+    pub(super) async fn new() -> Self {
+        Self::with(&Settings::default(), Limits { event_data: 2048, batch_bytes: 64 * 1024, batch_items: 20 })
+            .await
+    }
+
+    pub(super) async fn with(settings: &Settings, limits: Limits) -> Self {
+        let (store, inboxes) = Store::in_memory(settings);
+        store.create_domain("a.test").await.expect("a domain");
+        store.set_signing_key(Secret::new("signing-1")).await.expect("a signing key");
+        let keys = vec![hash_api_key("key-1")];
+        let app = App::new(Setup { store, clock: SystemClock::new(), limits, keys, public_url: None });
+        Self { router: router(app.clone()), app, _inboxes: inboxes }
+    }
+
+    /// The answer to a request with the key.
+    pub(super) async fn send(
+        &self,
+        request: axum::http::request::Builder,
+        body: impl Into<Body>,
+    ) -> (Parts, String) {
+        let authorization = format!("Basic {}", BASE64_STANDARD.encode("api:key-1"));
+        let request =
+            request.header(header::AUTHORIZATION, authorization).header(header::HOST, "localhost:8925");
+        self.send_bare(request, body).await
+    }
+
+    /// The answer to a request as it is.
+    pub(super) async fn send_bare(
+        &self,
+        request: axum::http::request::Builder,
+        body: impl Into<Body>,
+    ) -> (Parts, String) {
+        let request = request.body(body.into()).expect("a request");
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        read(response).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> (u16, String) {
+        let (head, body) = self.send(Request::get(path), Body::empty()).await;
+        (head.status.as_u16(), body)
+    }
+
+    /// The answer to a form, urlencoded.
+    pub(super) async fn form(&self, method: &str, path: &str, fields: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let (head, body) = self.send(request, fields.to_owned()).await;
+        (head.status.as_u16(), body)
+    }
+
+    /// The answer to events submitted to `a.test`.
+    pub(super) async fn submit(&self, query: &str, media_type: &str, body: impl Into<Body>) -> (u16, String) {
+        let request =
+            Request::post(format!("/v3/a.test/events{query}")).header(header::CONTENT_TYPE, media_type);
+        let (head, body) = self.send(request, body).await;
+        (head.status.as_u16(), body)
+    }
+}
+
+/// The head and the body of an answer.
+pub(super) async fn read(response: Response) -> (Parts, String) {
+    let (head, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("the whole body");
+    (head, String::from_utf8(body.into()).expect("UTF-8"))
+}

@@ -1,0 +1,247 @@
+//! `/v3/domains/{domain}/webhooks`: which URLs get which events.
+
+mod url;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::get;
+use sealpost_core::WebhookKind;
+use serde::Serialize;
+
+use super::App;
+use super::caller::{OfDomain, path_parameter};
+use super::error::Error;
+use super::form::Form;
+use super::reply;
+use crate::storage::{Endpoint, EndpointUrl, MAX_URLS};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v3/domains/{domain}/webhooks", get(list).post(create))
+        .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
+}
+
+/// The URLs of one webhook, without their credentials.
+#[derive(Serialize)]
+struct Urls {
+    urls: Vec<String>,
+}
+
+impl Urls {
+    fn of(endpoints: &[Arc<Endpoint>]) -> Self {
+        Self { urls: endpoints.iter().map(|endpoint| endpoint.url().shown().to_owned()).collect() }
+    }
+}
+
+#[derive(Serialize)]
+struct Changed {
+    message: &'static str,
+    webhook: Urls,
+}
+
+fn changed(message: &'static str, endpoints: &[Arc<Endpoint>]) -> Response {
+    reply::ok(&Changed { message, webhook: Urls::of(endpoints) })
+}
+
+async fn list(OfDomain(domain): OfDomain) -> Response {
+    #[derive(Serialize)]
+    struct List {
+        webhooks: BTreeMap<&'static str, Urls>,
+    }
+
+    let set = WebhookKind::ALL.into_iter().filter(|kind| !domain.webhook(*kind).is_empty());
+    let webhooks = set.map(|kind| (kind.as_str(), Urls::of(domain.webhook(kind)))).collect();
+    reply::ok(&List { webhooks })
+}
+
+async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        webhook: Urls,
+    }
+
+    match domain.webhook(kind) {
+        [] => Err(Error::UnknownWebhook),
+        endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(endpoints) })),
+    }
+}
+
+async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
+    let kind = parse_kind("id", form.required("id")?)?;
+    if !domain.webhook(kind).is_empty() {
+        return Err(Error::WebhookExists(kind));
+    }
+    let urls = urls(&app, &form).await?;
+    let webhook = app.store().create_webhook(domain.name(), kind, urls).await;
+    let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
+    Ok(changed("Webhook has been created", &webhook))
+}
+
+async fn replace(
+    State(app): State<App>,
+    OfDomain(domain): OfDomain,
+    OfType(kind): OfType,
+    form: Form,
+) -> Result<Response, Error> {
+    if domain.webhook(kind).is_empty() {
+        return Err(Error::UnknownWebhook);
+    }
+    let urls = urls(&app, &form).await?;
+    let webhook = app.store().replace_webhook(domain.name(), kind, urls).await;
+    let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
+    Ok(changed("Webhook has been updated", &webhook))
+}
+
+/// The body, which some clients send empty but in parts, says nothing and is not read.
+async fn remove(
+    State(app): State<App>,
+    OfDomain(domain): OfDomain,
+    OfType(kind): OfType,
+) -> Result<Response, Error> {
+    let removed = app.store().delete_webhook(domain.name(), kind).await;
+    let removed = removed.map_err(|error| Error::of_webhook(error, kind))?;
+    Ok(changed("Webhook has been deleted", &removed))
+}
+
+/// The URLs of the form, each once: one to three, in normal form and allowed by the egress guard.
+async fn urls(app: &App, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
+    let mut texts = Vec::new();
+    for text in form.all("url").map(str::trim).filter(|text| !text.is_empty()) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    match texts.len() {
+        0 => return Err(Error::Missing("url")),
+        1..=MAX_URLS => {}
+        more => {
+            let reason = format_args!("{more} urls were given, and a webhook has at most {MAX_URLS}");
+            return Err(Error::invalid("url", reason));
+        }
+    }
+    let mut urls = Vec::with_capacity(texts.len());
+    for text in texts {
+        urls.push(url::vet(app, text).await?);
+    }
+    Ok(urls)
+}
+
+/// The webhook type in the path.
+struct OfType(WebhookKind);
+
+impl FromRequestParts<App> for OfType {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+        parse_kind("type", &path_parameter(parts, "type").await.unwrap_or_default()).map(Self)
+    }
+}
+
+/// The type of this name; `unsubscribe` is what an old client library calls `unsubscribed`.
+fn parse_kind(parameter: &'static str, name: &str) -> Result<WebhookKind, Error> {
+    let kind = if name == "unsubscribe" { Some(WebhookKind::Unsubscribed) } else { WebhookKind::parse(name) };
+    kind.ok_or_else(|| {
+        let names = WebhookKind::ALL.map(WebhookKind::as_str).join(", ");
+        Error::invalid(parameter, format_args!("must be one of {names}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+
+    use crate::api::testing::Api;
+
+    const WEBHOOKS: &str = "/v3/domains/a.test/webhooks";
+    const CLICKED: &str = "/v3/domains/a.test/webhooks/clicked";
+
+    async fn api_with_clicked() -> Api {
+        let api = Api::new().await;
+        let fields = "id=clicked&url=https://8.8.8.8/a&url=https://8.8.8.8/b";
+        assert_eq!(api.form("POST", WEBHOOKS, fields).await.0, 200);
+        api
+    }
+
+    #[tokio::test]
+    async fn the_whole_life_of_a_webhook_has_mailguns_bodies() {
+        let api = Api::new().await;
+        assert_eq!(api.get(WEBHOOKS).await, (200, "{\"webhooks\":{}}\n".into()));
+        let created =
+            api.form("POST", WEBHOOKS, "id=clicked&url=https://8.8.8.8/a&url=https://8.8.8.8/b").await;
+        let two = "{\"urls\":[\"https://8.8.8.8/a\",\"https://8.8.8.8/b\"]}";
+        assert_eq!(
+            created,
+            (200, format!("{{\"message\":\"Webhook has been created\",\"webhook\":{two}}}\n"))
+        );
+        assert_eq!(api.get(WEBHOOKS).await.1, format!("{{\"webhooks\":{{\"clicked\":{two}}}}}\n"));
+        assert_eq!(api.get(CLICKED).await.1, format!("{{\"webhook\":{two}}}\n"));
+        let updated = api.form("PUT", CLICKED, "id=clicked&url=https://8.8.8.8/c").await;
+        let one = "{\"urls\":[\"https://8.8.8.8/c\"]}";
+        assert_eq!(
+            updated,
+            (200, format!("{{\"message\":\"Webhook has been updated\",\"webhook\":{one}}}\n"))
+        );
+        let deleted = api.form("DELETE", CLICKED, "").await;
+        assert_eq!(
+            deleted,
+            (200, format!("{{\"message\":\"Webhook has been deleted\",\"webhook\":{one}}}\n"))
+        );
+        assert_eq!(api.get(CLICKED).await, (404, "{\"message\":\"Webhook not found\"}\n".into()));
+    }
+
+    #[tokio::test]
+    async fn delete_takes_an_empty_multipart_body() {
+        let api = api_with_clicked().await;
+        let request =
+            Request::delete(CLICKED).header(header::CONTENT_TYPE, "multipart/form-data; boundary=\"x\"");
+        let (head, _) = api.send(request, "--x--\r\n").await;
+        assert_eq!(head.status, 200);
+    }
+
+    #[tokio::test]
+    async fn put_and_delete_of_a_webhook_that_is_not_set_are_404() {
+        let api = Api::new().await;
+        assert_eq!(api.form("PUT", CLICKED, "url=https://8.8.8.8/").await.0, 404);
+        assert_eq!(api.form("DELETE", CLICKED, "").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn a_refused_change_leaves_everything_as_it_was() {
+        let api = api_with_clicked().await;
+        let before = api.get(WEBHOOKS).await;
+        let url = "url=https://8.8.8.8/";
+        for (method, path, fields, named) in [
+            ("POST", WEBHOOKS, "url=https://8.8.8.8/".to_owned(), "Missing parameter 'id'"),
+            ("POST", WEBHOOKS, "id=opened".to_owned(), "Missing parameter 'url'"),
+            ("POST", WEBHOOKS, format!("id=failed&{url}"), "permanent_fail"),
+            ("POST", WEBHOOKS, format!("id=clicked&{url}"), "'clicked' already exists"),
+            ("POST", WEBHOOKS, format!("id=opened&{url}1&{url}2&{url}3&{url}4"), "at most 3"),
+            ("POST", WEBHOOKS, "id=opened&url=ftp://8.8.8.8/".to_owned(), "is not a valid url"),
+            ("PUT", CLICKED, format!("{url}&url=nonsense"), "is not a valid url"),
+            ("PUT", "/v3/domains/a.test/webhooks/stored", url.to_owned(), "'type'"),
+        ] {
+            let (status, body) = api.form(method, path, &fields).await;
+            assert_eq!(status, 400, "{method} {path} {fields}");
+            assert!(body.contains(named), "{body}");
+        }
+        assert_eq!(api.get(WEBHOOKS).await, before);
+    }
+
+    #[tokio::test]
+    async fn the_same_url_twice_counts_once_and_credentials_stay_hidden() {
+        let api = Api::new().await;
+        let hidden = "url=https://user:pass@8.8.8.8/";
+        let (_, body) = api.form("POST", WEBHOOKS, &format!("id=unsubscribe&{hidden}&{hidden}")).await;
+        assert!(body.contains("\"urls\":[\"https://user:***@8.8.8.8/\"]"), "{body}");
+        let (_, refused) = api.form("POST", WEBHOOKS, "id=opened&url=ftp://user:pass@8.8.8.8/").await;
+        assert!(!refused.contains("pass"), "{refused}");
+        let (head, _) = api.send(Request::get(CLICKED), Body::empty()).await;
+        assert_eq!(head.status, 404);
+    }
+}

@@ -1,0 +1,235 @@
+//! Events on their way in: taken apart, validated, completed, stored, and only then acknowledged.
+
+mod prepare;
+mod split;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealpost_core::host::Clock as _;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::prepare::{Batch, Frame, prepare};
+use crate::clock::SystemClock;
+use crate::config::Limits;
+use crate::storage::{AppendError, Appended, Conflict, Store};
+
+pub use split::Packing;
+
+/// Takes submissions. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    store: Store,
+    clock: SystemClock,
+    limits: Limits,
+    /// Memory for bodies that are being read or stored, in permits of 1 KiB.
+    memory: Arc<Semaphore>,
+}
+
+/// How many bodies of the greatest size are in memory at once. Smaller ones are more.
+const LARGEST_BODIES: usize = 8;
+/// How long a submission waits for memory before it is turned away.
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
+/// A body of more bytes is taken apart on a thread of its own: 64 KiB take about 0.2 ms.
+const INLINE_BYTES: usize = 64 * 1024;
+/// How many faults are told one by one.
+const FAULTS_TOLD: usize = 100;
+
+/// What a client submits to a domain.
+pub struct Submission {
+    /// The events.
+    pub body: Bytes,
+    /// How they are packed.
+    pub packing: Packing,
+    /// Makes the ids of events without one the same at every submission.
+    pub idempotency_key: Option<String>,
+    /// Whether to store the good events of a batch that has bad ones.
+    pub partial: bool,
+}
+
+/// The events of a submission that are stored, and, of a partial one, those that are not.
+#[derive(Debug)]
+pub struct Receipt {
+    /// In the order of the submission.
+    pub items: Vec<Item>,
+    /// What was left out of a partial submission.
+    pub faults: Faults,
+}
+
+/// An event that is stored.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its place in the submission, from 0.
+    pub index: usize,
+    /// Its `id`.
+    pub id: Arc<str>,
+    /// Its `timestamp`, a JSON number as it stands in the event-data.
+    pub timestamp: Box<str>,
+    /// How many deliveries it made.
+    pub deliveries: u8,
+    /// Whether it was stored before.
+    pub duplicate: bool,
+}
+
+/// Events that were not stored.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// The first 100, in the order of the submission.
+    pub first: Vec<Fault>,
+    /// How many there are.
+    pub total: usize,
+}
+
+/// What is wrong with one event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Its place in the submission, from 0.
+    pub index: usize,
+    /// The field's path, such as `delivery-status.code`; empty where it is no single field.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+/// Why nothing of a submission was stored.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// More events than one submission may have.
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// Events that are not what they must be.
+    Invalid(Faults),
+    /// Events whose ids are taken by other content.
+    Conflicts(Faults),
+    /// The domain is gone.
+    UnknownDomain,
+    /// No room at the moment.
+    Full,
+    /// The store cannot write at the moment.
+    Unavailable,
+}
+
+impl Ingest {
+    /// Takes submissions for this store.
+    #[must_use]
+    pub fn new(store: Store, clock: SystemClock, limits: Limits) -> Self {
+        let largest = kibibytes(limits.batch_bytes as u64) as usize;
+        let memory = Arc::new(Semaphore::new(LARGEST_BODIES * largest));
+        Self { store, clock, limits, memory }
+    }
+
+    /// What one submission may hold.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Room in memory for a body of so many bytes, or of the greatest size where that is not known. To be
+    /// held until the submission has been answered.
+    ///
+    /// # Errors
+    /// [`Rejection::Full`] if there is none for five seconds.
+    pub async fn room(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Rejection> {
+        let most = self.limits.batch_bytes as u64;
+        let permits = kibibytes(bytes.unwrap_or(most).min(most));
+        let room = self.memory.clone().acquire_many_owned(permits);
+        match tokio::time::timeout(MEMORY_WAIT, room).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(Rejection::Full),
+        }
+    }
+
+    /// Stores the events of a submission with their deliveries, and answers when they are synced. A caller
+    /// that goes away early changes nothing about that: a batch is one message to the store.
+    ///
+    /// # Errors
+    /// See [`Rejection`]; nothing was stored then.
+    pub async fn submit(&self, domain: &Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
+        let partial = submission.partial;
+        let frame = Frame {
+            domain: domain.clone(),
+            account: self.store.identity().account.clone(),
+            now: self.clock.unix(),
+            limits: self.limits.clone(),
+        };
+        let batch = if submission.body.len() > INLINE_BYTES {
+            let task = tokio::task::spawn_blocking(move || prepare(&frame, &submission));
+            task.await.map_err(|_| Rejection::Unavailable)??
+        } else {
+            prepare(&frame, &submission)?
+        };
+        self.store(domain, batch, partial).await
+    }
+
+    async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {
+        let Batch { events, notes, mut faults } = batch;
+        if !faults.is_empty() && (!partial || events.is_empty()) {
+            return Err(Rejection::Invalid(Faults::from(faults)));
+        }
+        if events.is_empty() {
+            return Ok(Receipt { items: Vec::new(), faults: Faults::default() });
+        }
+        let conflict = |Conflict { index, id }: Conflict| Fault {
+            index: notes.get(index).map_or(index, |note| note.index),
+            field: "id".to_owned(),
+            reason: format!("`{id}` is stored with other content; send this event under another id"),
+        };
+        let answers = match self.store.append(domain, events, partial).await {
+            Ok(answers) => answers,
+            Err(AppendError::Conflicts(conflicts)) => {
+                let conflicts: Vec<_> = conflicts.into_iter().map(conflict).collect();
+                return Err(Rejection::Conflicts(conflicts.into()));
+            }
+            Err(AppendError::UnknownDomain) => return Err(Rejection::UnknownDomain),
+            Err(AppendError::Full { .. }) => return Err(Rejection::Full),
+            Err(AppendError::Store(_)) => return Err(Rejection::Unavailable),
+        };
+        let malformed = faults.len();
+        let mut items = Vec::with_capacity(answers.len());
+        for (answer, note) in answers.into_iter().zip(&notes) {
+            match answer {
+                Ok(appended) => items.push(note.item(appended)),
+                Err(taken) => faults.push(conflict(taken)),
+            }
+        }
+        faults.sort_by_key(|fault| fault.index);
+        match (items.is_empty(), malformed) {
+            (true, 0) => Err(Rejection::Conflicts(faults.into())),
+            (true, _) => Err(Rejection::Invalid(faults.into())),
+            (false, _) => Ok(Receipt { items, faults: faults.into() }),
+        }
+    }
+}
+
+impl From<Vec<Fault>> for Faults {
+    fn from(mut faults: Vec<Fault>) -> Self {
+        let total = faults.len();
+        faults.truncate(FAULTS_TOLD);
+        Self { first: faults, total }
+    }
+}
+
+/// What is remembered of an event while the store has it.
+struct Note {
+    index: usize,
+    /// The `timestamp` as it was submitted, if it was.
+    timestamp: Option<Box<str>>,
+}
+
+impl Note {
+    /// A repeat has the bytes of the first submission, and so its number too; a time that was assigned
+    /// here is written from its microseconds, now as then.
+    fn item(&self, Appended { id, timestamp, deliveries, duplicate }: Appended) -> Item {
+        let assigned = || prepare::from_micros(timestamp).to_string().into();
+        let timestamp = self.timestamp.clone().unwrap_or_else(assigned);
+        Item { index: self.index, id, timestamp, deliveries, duplicate }
+    }
+}
+
+fn kibibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
+}

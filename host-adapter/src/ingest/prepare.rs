@@ -1,0 +1,147 @@
+//! From the bytes of a submission to events that the store can keep.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use sealpost_core::event::{self, CompleteError, Completion};
+use sealpost_core::json::{InputError, RawJson, Sink};
+use sealpost_core::{ResourceError, UnixTime};
+use sha2::{Digest, Sha256};
+
+use super::split::{SplitError, split};
+use super::{Fault, Note, Rejection, Submission};
+use crate::config::Limits;
+use crate::entropy;
+use crate::storage::NewEvent;
+
+/// What every event of a submission has in common.
+pub(super) struct Frame {
+    pub(super) domain: Arc<str>,
+    pub(super) account: Arc<str>,
+    pub(super) now: UnixTime,
+    pub(super) limits: Limits,
+}
+
+/// A submission taken apart. `notes` has one entry per event.
+pub(super) struct Batch {
+    pub(super) events: Vec<NewEvent>,
+    pub(super) notes: Vec<Note>,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// The events of a submission, completed and frozen, and what is wrong with the others.
+pub(super) fn prepare(frame: &Frame, submission: &Submission) -> Result<Batch, Rejection> {
+    let limit = frame.limits.batch_items;
+    let items = split(&submission.body, submission.packing, limit).map_err(|error| match error {
+        SplitError::TooMany => Rejection::TooMany { limit },
+        SplitError::Broken { index, offset, reason } => {
+            let reason = format!("at byte {offset} of the body: {reason}");
+            Rejection::Invalid(vec![Fault { index, field: String::new(), reason }].into())
+        }
+    })?;
+    let mut batch = Batch {
+        events: Vec::with_capacity(items.len()),
+        notes: Vec::with_capacity(items.len()),
+        faults: Vec::new(),
+    };
+    for (index, item) in items.into_iter().enumerate() {
+        let id = || match &submission.idempotency_key {
+            Some(key) => derived_id(&frame.domain, key, index),
+            None => entropy::event_id(frame.now),
+        };
+        match item.map_err(Problem::from).and_then(|raw| complete(frame, raw, id)) {
+            Ok((event, timestamp)) => {
+                batch.events.push(event);
+                batch.notes.push(Note { index, timestamp });
+            }
+            Err(Problem { field, reason }) => batch.faults.push(Fault { index, field, reason }),
+        }
+    }
+    Ok(batch)
+}
+
+/// The event that `raw` is, and its timestamp as it was submitted.
+fn complete(
+    frame: &Frame,
+    raw: RawJson<'_>,
+    assign_id: impl FnOnce() -> String,
+) -> Result<(NewEvent, Option<Box<str>>), Problem> {
+    let limit = frame.limits.event_data;
+    if raw.as_bytes().len() > limit {
+        let reason = format!("the event has {} bytes; at most {limit} are taken", raw.as_bytes().len());
+        return Err(Problem { field: String::new(), reason });
+    }
+    let event = event::accept(raw, frame.now)?;
+    let id: Arc<str> = match event.id {
+        Some(id) => id.to_string().into(),
+        None => assign_id().into(),
+    };
+    let submitted = event.timestamp;
+    let time = submitted.and_then(|number| number.as_unix_time()).unwrap_or(frame.now);
+    let completion = Completion { id: &id, timestamp: time, domain: &frame.domain, account: &frame.account };
+    let mut data = Growing(Vec::with_capacity(raw.as_bytes().len() + 256));
+    event::complete(raw, &completion, &mut data)?;
+    let event = NewEvent {
+        timestamp: to_micros(time),
+        kind: event.kind,
+        webhook: event.webhook(),
+        data: Bytes::from(data.0),
+        digest: Sha256::digest(raw.as_bytes()).into(),
+        id,
+    };
+    Ok((event, submitted.and_then(|number| number.as_str()).map(Into::into)))
+}
+
+/// The id of an event without one that is submitted under an idempotency key: 22 characters, the same
+/// for the same key, domain and place.
+fn derived_id(domain: &str, key: &str, index: usize) -> String {
+    // Neither a domain name nor a header value holds a NUL, so that no other triple gives the same text.
+    let digest = Sha256::digest(format!("{domain}\0{key}\0{index}"));
+    BASE64_URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
+}
+
+/// Microseconds since the epoch.
+fn to_micros(time: UnixTime) -> i64 {
+    let secs = i64::try_from(time.secs()).unwrap_or(i64::MAX);
+    secs.saturating_mul(1_000_000).saturating_add(time.subsec_micros().into())
+}
+
+/// The time so many microseconds after the epoch.
+pub(super) fn from_micros(micros: i64) -> UnixTime {
+    let micros = u64::try_from(micros).unwrap_or(0);
+    UnixTime::new(micros / 1_000_000, (micros % 1_000_000) as u32)
+}
+
+/// What is wrong with an event, its place aside.
+struct Problem {
+    field: String,
+    reason: String,
+}
+
+impl From<InputError> for Problem {
+    fn from(error: InputError) -> Self {
+        if error.path().is_root() {
+            return Self { field: String::new(), reason: error.to_string() };
+        }
+        Self { field: error.path().to_string(), reason: error.reason().to_string() }
+    }
+}
+
+impl From<CompleteError<'_>> for Problem {
+    fn from(error: CompleteError<'_>) -> Self {
+        let field = if let CompleteError::OtherDomain { .. } = error { "domain.name" } else { "" };
+        Self { field: field.to_owned(), reason: error.to_string() }
+    }
+}
+
+/// Bytes in memory. Bounded by what goes in: an event of limited size and the fields it lacks.
+struct Growing(Vec<u8>);
+
+impl Sink for Growing {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,303 @@
+//! A shard: one dispatcher of the core, on a thread of its own, for the endpoints that are its.
+//!
+//! The store hands deliveries over and hears how they ended; the transport posts; between them the core
+//! decides. Nothing here waits for anything but the next of four things: a message from the store, the end
+//! of an attempt, a timer, the order to stop.
+//!
+//! Every queue is bounded by the window: the store claims no more deliveries than it has slots, and at most
+//! `in_flight` attempts run at a time.
+
+mod jobs;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, Limits, Slot};
+use sealpost_core::host::{Clock as _, Transport};
+use sealpost_core::{Fault, Instant, Outcome, Record, Ticket, Url, Verdict};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep_until;
+use tracing::{debug, info, warn};
+
+use crate::clock::SystemClock;
+use crate::storage::{Delivery, Inbox, Settled, Store, ToShard};
+
+use jobs::Jobs;
+use sign::Signer;
+
+/// What the operator decides about attempts.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Schedule, deadline, caps.
+    pub limits: Limits,
+    /// Slots: deliveries held in memory, 1 to 65 535.
+    pub window: u32,
+    /// Attempts in flight to one endpoint.
+    pub in_flight_per_endpoint: u16,
+    /// Whether every attempt is signed anew.
+    pub sign_every_attempt: bool,
+    /// Whether the Standard Webhooks headers are sent.
+    pub standard_webhooks: bool,
+    /// How long attempts in flight may take to end when the shard is stopped.
+    pub drain_deadline: Duration,
+}
+
+/// What an attempt comes to that cannot even be signed: retried, since a key or a secret can be mended.
+const UNUSABLE: Outcome = Outcome::retry(Fault::Connect);
+
+/// One shard.
+pub struct Shard<T> {
+    index: usize,
+    store: Store,
+    inbox: Inbox,
+    transport: Arc<T>,
+    policy: Policy,
+    clock: SystemClock,
+    dispatcher: Dispatcher<Box<[Slot]>, Box<[Lane]>>,
+    jobs: Jobs,
+    signer: Signer,
+    attempts: JoinSet<(Ticket, Outcome)>,
+}
+
+impl<T: Transport + 'static> Shard<T> {
+    /// Shard number `index`, which listens to this inbox of the store. `seed` feeds the jitter of retries.
+    pub fn new(
+        index: usize,
+        store: Store,
+        inbox: Inbox,
+        transport: Arc<T>,
+        policy: Policy,
+        seed: u32,
+    ) -> Self {
+        let slots = policy.window.clamp(1, u32::from(u16::MAX)) as usize;
+        let (slots, lanes) = (vec![Slot::EMPTY; slots], vec![Lane::CLOSED; slots]);
+        let dispatcher =
+            Dispatcher::new(slots.into_boxed_slice(), lanes.into_boxed_slice(), policy.limits, seed);
+        Self {
+            index,
+            signer: Signer::new(store.clone(), policy.sign_every_attempt, policy.standard_webhooks),
+            store,
+            inbox,
+            transport,
+            jobs: Jobs::new(policy.in_flight_per_endpoint),
+            policy,
+            clock: SystemClock::new(),
+            dispatcher,
+            attempts: JoinSet::new(),
+        }
+    }
+
+    /// Delivers until `stop` turns true (or its sender is gone) and the attempts in flight have ended, or
+    /// the store is closed. Must run inside a `LocalSet`.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut give_up: Option<tokio::time::Instant> = None;
+        loop {
+            let next = self.turn();
+            if self.dispatcher.is_drained() {
+                break;
+            }
+            let wake = [next, give_up].into_iter().flatten().min();
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.hear(message),
+                    None => break,
+                },
+                Some(ended) = self.attempts.join_next() => self.end(ended),
+                () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => {}
+                _ = stop.wait_for(|stop| *stop), if give_up.is_none() => {
+                    self.dispatcher.drain();
+                    give_up = Some(tokio::time::Instant::now() + self.policy.drain_deadline);
+                }
+            }
+            self.take_what_waits();
+            if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
+                warn!(
+                    shard = self.index,
+                    attempts = self.dispatcher.in_flight(),
+                    "stopped with attempts in flight"
+                );
+                break;
+            }
+        }
+    }
+
+    /// Everything else that has arrived, so that one turn serves it all.
+    fn take_what_waits(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            self.hear(message);
+        }
+        while let Some(ended) = self.attempts.try_join_next() {
+            self.end(ended);
+        }
+    }
+
+    /// One round of the dispatcher's outputs; when it next has something to do.
+    fn turn(&mut self) -> Option<tokio::time::Instant> {
+        let now = self.clock.now();
+        self.dispatcher.handle_timeout(now);
+        while let Some(ticket) = self.dispatcher.poll_abort(now) {
+            self.jobs.abort(ticket);
+        }
+        self.record(now);
+        while let Some(refill) = self.dispatcher.poll_refill() {
+            if let Some(endpoint) = self.jobs.endpoint(refill.lane) {
+                self.store.refill(endpoint.id(), refill.room);
+            }
+        }
+        self.start(now);
+        self.dispatcher.poll_timeout().map(|at| self.clock.deadline(at).into())
+    }
+
+    /// Starts every attempt that may start, as long as the claims will outlive it.
+    fn start(&mut self, now: Instant) {
+        let deadline = Duration::from_millis(self.policy.limits.deadline.as_millis().into());
+        if self.store.lease_left() < deadline {
+            return;
+        }
+        while let Some(attempt) = self.dispatcher.poll_attempt(now) {
+            let handle = self.launch(attempt);
+            self.jobs.flies(attempt.ticket, handle);
+        }
+    }
+
+    fn launch(&mut self, attempt: Attempt) -> Option<AbortHandle> {
+        let delivery = self.jobs.delivery(attempt.ticket)?.clone();
+        let prepared = self.signer.sign(&delivery, self.clock.unix());
+        let transport = Arc::clone(&self.transport);
+        Some(self.attempts.spawn_local(async move {
+            let Some(signed) = prepared else { return (attempt.ticket, UNUSABLE) };
+            let Ok(url) = Url::parse(delivery.endpoint.url().expose()) else {
+                return (attempt.ticket, UNUSABLE);
+            };
+            let answer = transport.post(&url, &signed.headers(), &signed.payload).await;
+            (attempt.ticket, answer.into())
+        }))
+    }
+
+    fn end(&mut self, ended: Result<(Ticket, Outcome), tokio::task::JoinError>) {
+        // An aborted attempt has been judged when its deadline passed.
+        let Ok((ticket, outcome)) = ended else { return };
+        if let Some(delivery) = self.jobs.delivery(ticket) {
+            match outcome {
+                Outcome::Acknowledged => debug!(
+                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                    endpoint = delivery.endpoint.url().shown(), "acknowledged"
+                ),
+                Outcome::Refused { status } => info!(
+                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                    endpoint = delivery.endpoint.url().shown(), status, "refused"
+                ),
+                Outcome::Retry { fault, .. } => info!(
+                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                    endpoint = delivery.endpoint.url().shown(), %fault, "failed"
+                ),
+            }
+        }
+        // Stale when the deadline came first.
+        let _ = self.dispatcher.handle_outcome(self.clock.now(), ticket, outcome);
+    }
+
+    /// Gives the store what has to be written.
+    fn record(&mut self, now: Instant) {
+        let mut settled = Vec::new();
+        let mut urgent = false;
+        while let Some(record) = self.dispatcher.poll_record(now) {
+            urgent |= self.dispatcher.awaits_record(record.lane);
+            self.jobs.records(&record);
+            settled.push(self.settled(&record));
+        }
+        if !settled.is_empty() {
+            self.store.record(self.index, settled, urgent);
+        }
+    }
+
+    fn settled(&self, record: &Record) -> Settled {
+        let wait = match record.verdict {
+            Verdict::Retry { wait, .. } => i64::from(wait.as_millis()),
+            _ => 0,
+        };
+        if record.verdict == Verdict::Exhausted
+            && let Some(delivery) = self.jobs.delivery(record.ticket)
+        {
+            warn!(
+                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                endpoint = delivery.endpoint.url().shown(), attempts = record.attempts, "exhausted"
+            );
+        }
+        Settled {
+            id: record.key,
+            verdict: record.verdict,
+            attempts: record.attempts,
+            due: self.wall().saturating_add(wait),
+            health: record.health,
+        }
+    }
+
+    fn hear(&mut self, message: ToShard) {
+        match message {
+            ToShard::Recorded(ids) => ids.into_iter().for_each(|id| self.recorded(id)),
+            ToShard::Claimed(deliveries) => deliveries.into_iter().for_each(|delivery| self.admit(delivery)),
+            ToShard::Backlog(endpoint) => {
+                if let Ok(lane) = self.jobs.open(&mut self.dispatcher, &endpoint) {
+                    self.jobs.expect(lane, true);
+                    self.dispatcher.mark_backlog(lane);
+                }
+            }
+            ToShard::Refilled { endpoint, deliveries, more } => {
+                deliveries.into_iter().for_each(|delivery| self.admit(delivery));
+                if let Some(lane) = self.jobs.lane(endpoint) {
+                    self.jobs.expect(lane, more);
+                    if more {
+                        self.dispatcher.mark_backlog(lane);
+                    }
+                    self.jobs.close_if_idle(&mut self.dispatcher, lane);
+                }
+            }
+            ToShard::Cancelled { endpoint, domain, kind, below } => {
+                let tickets = self.jobs.tickets(|delivery| {
+                    delivery.endpoint.id() == endpoint
+                        && delivery.domain == domain
+                        && delivery.kind == kind
+                        && delivery.id < below
+                });
+                for ticket in tickets {
+                    // Stale when its final outcome is known already, which then counts.
+                    let _ = self.dispatcher.cancel(ticket);
+                }
+            }
+        }
+    }
+
+    fn recorded(&mut self, id: u64) {
+        let Some((ticket, lane)) = self.jobs.recorded(id) else { return };
+        let _ = self.dispatcher.handle_recorded(ticket);
+        self.jobs.close_if_idle(&mut self.dispatcher, lane);
+    }
+
+    /// Takes a claimed delivery in. Its claim says that there is room; should there be none, it goes back.
+    fn admit(&mut self, delivery: Delivery) {
+        let (id, attempts, due, health) =
+            (delivery.id, delivery.attempts, delivery.due, delivery.endpoint.health());
+        let now = self.clock.now();
+        let admitted = self.jobs.open(&mut self.dispatcher, &delivery.endpoint).and_then(|lane| {
+            let due = self.clock.instant_of(due);
+            self.dispatcher.admit(now, id, lane, attempts, due)
+        });
+        match admitted {
+            Ok(ticket) => self.jobs.insert(ticket, delivery),
+            Err(_full) => {
+                let wait = sealpost_core::Duration::ZERO;
+                let verdict = Verdict::Retry { wait, kept: false };
+                self.store.record(self.index, vec![Settled { id, verdict, attempts, due, health }], false);
+            }
+        }
+    }
+
+    fn wall(&self) -> i64 {
+        i64::try_from(self.clock.wall_millis()).unwrap_or(i64::MAX)
+    }
+}

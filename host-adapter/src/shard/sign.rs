@@ -1,0 +1,119 @@
+//! The signed payload and headers of one attempt.
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sealpost_core::http::Header;
+use sealpost_core::sign::{EndpointSecret, SigningKey, StandardSignature, Token};
+use sealpost_core::{Payload, SignatureBlock, UnixTime};
+use sha2::Sha256;
+
+use crate::entropy;
+use crate::secrets::Secret;
+use crate::storage::{Delivery, Store};
+
+/// Signs attempts with the account's key of the moment.
+pub(super) struct Signer {
+    store: Store,
+    every_attempt: bool,
+    standard_webhooks: bool,
+    /// The key as the store has it, and ready for use.
+    key: Option<(Secret, SigningKey)>,
+}
+
+/// What one attempt sends beside the usual headers.
+pub(super) struct Signed {
+    pub(super) payload: Payload<Bytes>,
+    standard: Option<Standard>,
+}
+
+struct Standard {
+    id: String,
+    timestamp: String,
+    signature: StandardSignature,
+}
+
+impl Signer {
+    pub(super) fn new(store: Store, every_attempt: bool, standard_webhooks: bool) -> Self {
+        Self { store, every_attempt, standard_webhooks, key: None }
+    }
+
+    /// `None` when the store has no signing key, or the endpoint's secret cannot be used.
+    pub(super) fn sign(&mut self, delivery: &Delivery, now: UnixTime) -> Option<Signed> {
+        let every_attempt = self.every_attempt;
+        let (secret, key) = self.key()?;
+        let block = if every_attempt {
+            key.sign(now, Token::from_entropy(entropy::bytes()))
+        } else {
+            first_signature(secret, key, delivery)
+        };
+        let payload = Payload::new(&block, delivery.data.clone());
+        let standard = match self.standard_webhooks {
+            true => Some(Standard::sign(delivery, now, &payload)?),
+            false => None,
+        };
+        Some(Signed { payload, standard })
+    }
+
+    fn key(&mut self) -> Option<(&Secret, &SigningKey)> {
+        let directory = self.store.directory();
+        let secret = directory.signing_key()?;
+        if self.key.as_ref().is_none_or(|(known, _)| known != secret) {
+            let key = SigningKey::new(secret.expose().as_bytes()).ok()?;
+            self.key = Some((secret.clone(), key));
+        }
+        self.key.as_ref().map(|(secret, key)| (secret, key))
+    }
+}
+
+/// The block that every attempt of a delivery repeats: made of the delivery alone, so that it survives a
+/// restart. Its token is an HMAC of the event's id and the delivery's, its timestamp the event's.
+fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> SignatureBlock {
+    let mut token = [0; Token::ENTROPY];
+    if let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) {
+        let digest = mac
+            .chain_update(b"first token\0")
+            .chain_update(delivery.event_id.as_bytes())
+            .chain_update(delivery.id.to_be_bytes())
+            .finalize()
+            .into_bytes();
+        for (to, from) in token.iter_mut().zip(digest) {
+            *to = from;
+        }
+    }
+    key.sign(event_time(&delivery.data), Token::from_entropy(token))
+}
+
+/// The event's own time; it has one since it was accepted.
+fn event_time(data: &[u8]) -> UnixTime {
+    #[derive(serde::Deserialize)]
+    struct Timed<'a> {
+        #[serde(borrow)]
+        timestamp: &'a serde_json::value::RawValue,
+    }
+    let timed = serde_json::from_slice::<Timed<'_>>(data).ok();
+    let secs = timed.and_then(|timed| timed.timestamp.get().split('.').next()?.parse().ok());
+    UnixTime::new(secs.unwrap_or_default(), 0)
+}
+
+impl Standard {
+    fn sign(delivery: &Delivery, now: UnixTime, payload: &Payload<Bytes>) -> Option<Self> {
+        let secret = EndpointSecret::parse(delivery.endpoint.secret().expose()).ok()?;
+        let signature = secret.sign(&delivery.event_id, now, &payload.chunks());
+        Some(Self { id: delivery.event_id.to_string(), timestamp: now.secs().to_string(), signature })
+    }
+}
+
+impl Signed {
+    /// The Standard Webhooks headers (<https://www.standardwebhooks.com>), where they are sent.
+    pub(super) fn headers(&self) -> Vec<Header<'_>> {
+        let Some(Standard { id, timestamp, signature }) = &self.standard else { return Vec::new() };
+        [
+            ("webhook-id", id.as_str()),
+            ("webhook-timestamp", timestamp.as_str()),
+            ("webhook-signature", signature.as_str()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Header::new(name, value).ok())
+        .collect()
+    }
+}

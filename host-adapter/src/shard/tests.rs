@@ -1,0 +1,214 @@
+//! A shard between a store in memory and a transport that answers as scripted.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealpost_core::dispatch::Limits;
+use sealpost_core::host::Transport;
+use sealpost_core::http::Header;
+use sealpost_core::{
+    Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind,
+};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::{sleep, timeout};
+
+use super::{Policy, Shard};
+use crate::secrets::Secret;
+use crate::storage::{Accounting, EndpointUrl, NewEvent, Settings, Store};
+
+/// Answers with the next outcome of the script; `None`, or the script's end, is silence.
+#[derive(Default)]
+struct Scripted {
+    script: Mutex<VecDeque<Option<Outcome>>>,
+    seen: Mutex<Vec<(String, String)>>,
+    headers: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    fn new(script: impl IntoIterator<Item = Option<Outcome>>) -> Arc<Self> {
+        Arc::new(Self { script: Mutex::new(script.into_iter().collect()), ..Self::default() })
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
+    }
+}
+
+impl Transport for Scripted {
+    type Answer = Outcome;
+
+    async fn post<D: AsRef<[u8]>>(
+        &self,
+        to: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Outcome {
+        let body = String::from_utf8(payload.chunks().concat()).unwrap();
+        self.seen.lock().unwrap().push((to.as_str().to_owned(), body));
+        self.headers.lock().unwrap().extend(headers.iter().map(|header| format!("{header:?}")));
+        let next = self.script.lock().unwrap().pop_front().flatten();
+        match next {
+            Some(outcome) => outcome,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct House {
+    store: Store,
+    transport: Arc<Scripted>,
+    stop: watch::Sender<bool>,
+    shards: RefCell<Vec<tokio::task::JoinHandle<()>>>,
+}
+
+const SOON: Duration = Duration::from_secs(10);
+
+impl House {
+    async fn new(transport: Arc<Scripted>, urls: &[&str], steps: &[u32]) -> Self {
+        let steps: Vec<Millis> = steps.iter().map(|ms| Millis::from_millis(*ms)).collect();
+        let limits = Limits {
+            schedule: Schedule::new(&steps).unwrap(),
+            deadline: Millis::from_millis(100),
+            keep: Millis::from_millis(50),
+            ..Limits::DEFAULT
+        };
+        let policy = Policy {
+            limits,
+            window: 64,
+            in_flight_per_endpoint: 8,
+            sign_every_attempt: true,
+            standard_webhooks: true,
+            drain_deadline: Duration::from_secs(1),
+        };
+        let (store, mut inboxes) = Store::in_memory(&Settings::default());
+        store.set_signing_key(Secret::new("key-test")).await.unwrap();
+        store.create_domain("example.com").await.unwrap();
+        let urls = urls.iter().map(|url| EndpointUrl::new(url)).collect();
+        store.create_webhook("example.com", WebhookKind::Opened, urls).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let shard = Shard::new(0, store.clone(), inboxes.remove(0), Arc::clone(&transport), policy, 1);
+        let shards = RefCell::new(vec![tokio::task::spawn_local(shard.run(stopped))]);
+        Self { store, transport, stop, shards }
+    }
+
+    async fn open(&self, id: &str) {
+        let data = Bytes::from(format!(r#"{{"event":"opened","id":"{id}","timestamp":1770000000.5}}"#));
+        let event = NewEvent {
+            id: id.into(),
+            timestamp: 1_770_000_000_500_000,
+            kind: EventKind::Opened,
+            webhook: Some(WebhookKind::Opened),
+            data,
+            digest: [0; 32],
+        };
+        self.store.append("example.com", vec![event], false).await.unwrap();
+    }
+
+    /// Until the accounts are as wanted.
+    async fn until(&self, wanted: impl Fn(Accounting) -> bool) {
+        let done = async {
+            while !wanted(self.store.accounting()) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let reached = timeout(SOON, done).await;
+        assert!(reached.is_ok(), "{:?} after {:?}", self.store.accounting(), self.transport.bodies());
+    }
+
+    async fn stop(&self) {
+        self.stop.send(true).unwrap();
+        let shards = self.shards.take();
+        for shard in shards {
+            timeout(SOON, shard).await.expect("the shard stops").unwrap();
+        }
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+const ACK: Option<Outcome> = Some(Outcome::Acknowledged);
+const ERROR: Option<Outcome> = Some(Outcome::retry(Fault::Status(500)));
+
+#[test]
+fn an_event_goes_to_each_of_its_endpoints_with_the_same_event_data() {
+    run(async {
+        let urls = ["http://a.example/", "http://b.example/", "http://c.example/"];
+        let house = House::new(Scripted::new([ACK, ACK, ACK]), &urls, &[]).await;
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 3).await;
+        let data = r#","event-data":{"event":"opened","id":"one","timestamp":1770000000.5}}"#;
+        for body in house.transport.bodies() {
+            assert!(body.ends_with(&data[1..]), "{body}");
+        }
+        let mut seen: Vec<String> =
+            house.transport.seen.lock().unwrap().iter().map(|(url, _)| url.clone()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, urls);
+        let header = house.transport.headers.lock().unwrap()[2].clone();
+        assert_eq!(header, "Header(webhook-signature)");
+    });
+}
+
+#[test]
+fn every_attempt_is_signed_anew_over_the_same_event_data() {
+    run(async {
+        let house = House::new(Scripted::new([ERROR, ERROR, ACK]), &["http://a.example/"], &[5, 120]).await;
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        let bodies = house.transport.bodies();
+        let parts: Vec<_> = bodies.iter().map(|body| body.split_once(r#","event-data":"#).unwrap()).collect();
+        assert_eq!(parts.len(), 3);
+        assert!(parts[0].0 != parts[1].0 && parts[1].0 != parts[2].0);
+        assert!(parts[0].1 == parts[1].1 && parts[1].1 == parts[2].1);
+    });
+}
+
+#[test]
+fn a_refusal_is_final_and_a_silence_is_retried_until_the_schedule_is_spent() {
+    run(async {
+        let refused = Some(Outcome::Refused { status: 406 });
+        let house = House::new(Scripted::new([refused]), &["http://a.example/"], &[5, 60]).await;
+        house.open("refused").await;
+        house.until(|accounts| accounts.refused == 1).await;
+        house.open("silence").await;
+        house.until(|accounts| accounts.exhausted == 1).await;
+        assert_eq!(house.transport.bodies().len(), 1 + 3);
+        assert!(house.store.accounting().pending() == 0);
+    });
+}
+
+#[test]
+fn taking_a_url_away_cancels_what_waits_for_it() {
+    run(async {
+        let house = House::new(Scripted::new([ERROR, ERROR]), &["http://a.example/"], &[20, 60_000]).await;
+        house.open("kept").await;
+        house.open("waits").await;
+        while house.transport.bodies().len() < 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        house.store.delete_webhook("example.com", WebhookKind::Opened).await.unwrap();
+        house.until(|accounts| accounts.cancelled == 2 && accounts.pending() == 0).await;
+    });
+}
+
+#[test]
+fn a_shard_that_is_stopped_lets_attempts_end_and_starts_none() {
+    run(async {
+        let house = House::new(Scripted::new([None]), &["http://a.example/"], &[60_000]).await;
+        house.open("flies").await;
+        house.open("waits").await;
+        while house.transport.bodies().is_empty() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        house.stop().await;
+        assert_eq!(house.transport.bodies().len(), 1, "a suspect endpoint gets one attempt at a time");
+        assert_eq!(house.store.accounting().pending(), 2);
+    });
+}

@@ -1,0 +1,291 @@
+//! What the dispatcher promises, one promise a test, in virtual time.
+
+use std::collections::BTreeMap;
+
+use sealpost_core::dispatch::{Dispatcher, Lane, LaneId, Limits, Slot};
+use sealpost_core::{Duration, Fault, Full, Gone, Health, Instant, Outcome, Record, Schedule, Verdict};
+
+const MINUTE: u64 = 60_000;
+
+/// A dispatcher whose host answers as scripted, records at once, and moves its clock to the next thing to do.
+struct World {
+    dispatcher: Dispatcher<Vec<Slot>, Vec<Lane>>,
+    now: u64,
+    /// (milliseconds since the start, key, attempt number)
+    attempts: Vec<(u64, u64, u8)>,
+    ends: BTreeMap<u64, Verdict>,
+    last_end: u64,
+}
+
+const START: u64 = 1_000_000_000;
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(vec![Slot::EMPTY; 4096], vec![Lane::CLOSED; 64], limits, 1),
+            now: START,
+            attempts: Vec::new(),
+            ends: BTreeMap::new(),
+            last_end: START,
+        }
+    }
+
+    fn at(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+
+    fn lane(&mut self, health: Health) -> LaneId {
+        self.dispatcher.open(health, 8).unwrap()
+    }
+
+    fn enqueue(&mut self, keys: std::ops::Range<u64>, lane: LaneId) {
+        let now = self.at();
+        keys.for_each(|key| self.dispatcher.enqueue(now, key, &[lane]).unwrap());
+    }
+
+    /// Until nothing is left to do, or for `span` milliseconds. `None` is no answer before the deadline.
+    fn run(&mut self, span: u64, mut answer: impl FnMut(u64, LaneId) -> Option<Outcome>) {
+        let end = self.now.saturating_add(span);
+        loop {
+            let now = self.at();
+            self.dispatcher.handle_timeout(now);
+            while self.dispatcher.poll_abort(now).is_some() {}
+            while let Some(attempt) = self.dispatcher.poll_attempt(now) {
+                self.attempts.push((self.now - START, attempt.key, attempt.number));
+                if let Some(outcome) = answer(attempt.key, attempt.lane) {
+                    self.dispatcher.handle_outcome(now, attempt.ticket, outcome).unwrap();
+                    self.record();
+                }
+            }
+            if self.record() > 0 {
+                continue;
+            }
+            match self.dispatcher.poll_timeout() {
+                Some(next) if next.as_millis() <= end => self.now = next.as_millis().max(self.now),
+                _ => break,
+            }
+        }
+        self.now = if span == u64::MAX { self.now } else { end };
+    }
+
+    fn record(&mut self) -> usize {
+        let now = self.at();
+        let mut records = 0;
+        while let Some(record) = self.dispatcher.poll_record(now) {
+            self.note(record);
+            self.dispatcher.handle_recorded(record.ticket).unwrap();
+            records += 1;
+        }
+        records
+    }
+
+    fn note(&mut self, record: Record) {
+        if record.verdict.is_final() {
+            self.last_end = self.now;
+            assert!(self.ends.insert(record.key, record.verdict).is_none(), "ended twice");
+        }
+    }
+
+    fn numbers(&self) -> Vec<u8> {
+        self.attempts.iter().map(|(_, _, number)| *number).collect()
+    }
+}
+
+fn kept() -> Limits {
+    Limits { keep: Duration::MAX, quota: 4096, ..Limits::DEFAULT }
+}
+
+/// One delivery to an endpoint that always answers so: (its end, minutes of its attempts).
+fn fate(answer: Option<Outcome>) -> (Verdict, Vec<u64>) {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::UNPROVEN);
+    world.enqueue(1..2, lane);
+    world.run(u64::MAX, |_, _| answer);
+    let minutes = world.attempts.iter().map(|(ms, _, _)| ms / MINUTE).collect();
+    (world.ends[&1], minutes)
+}
+
+fn status(code: u16) -> Option<Outcome> {
+    Some(Outcome::from_status(code, None, Gone::Retry))
+}
+
+#[test]
+fn any_2xx_ends_a_delivery() {
+    for code in [200, 202, 204] {
+        assert_eq!(fate(status(code)), (Verdict::Acknowledged, vec![0]));
+    }
+}
+
+#[test]
+fn a_406_stops_a_delivery() {
+    assert_eq!(fate(status(406)), (Verdict::Refused, vec![0]));
+}
+
+#[test]
+fn everything_else_is_retried_on_the_schedule_then_exhausted() {
+    for code in [500, 403, 410, 301] {
+        let (end, minutes) = fate(status(code));
+        assert_eq!((end, minutes.len()), (Verdict::Exhausted, 7), "{code}");
+        let waits: Vec<u64> = minutes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for (wait, step) in waits.into_iter().zip([5, 10, 15, 60, 120, 240]) {
+            assert!(step <= wait && wait <= step + step / 10 + 1, "{wait} min instead of {step}");
+        }
+    }
+}
+
+#[test]
+fn a_timeout_is_retried_on_the_schedule_then_exhausted() {
+    let (end, minutes) = fate(None);
+    assert_eq!((end, minutes.len()), (Verdict::Exhausted, 7));
+}
+
+#[test]
+fn a_retry_after_moves_the_next_attempt() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Up);
+    world.enqueue(1..2, lane);
+    let after = Some(Duration::from_mins(30));
+    let mut answers = [Outcome::from_status(429, after, Gone::Retry), Outcome::Acknowledged].into_iter();
+    world.run(u64::MAX, |_, _| answers.next());
+    let minute = world.attempts[1].0 / MINUTE;
+    assert!((30..=33).contains(&minute), "{minute}");
+}
+
+#[test]
+fn an_event_is_taken_for_all_its_endpoints_or_for_none() {
+    let mut world = World::new(Limits { quota: 2, ..kept() });
+    let (one, two) = (world.lane(Health::Up), world.lane(Health::Up));
+    world.enqueue(0..2, one);
+    let now = world.at();
+    assert_eq!(world.dispatcher.enqueue(now, 9, &[two, one]), Err(Full));
+    assert_eq!(world.dispatcher.held(two), 0);
+}
+
+#[test]
+fn a_long_wait_leaves_the_window_and_comes_back_with_its_history() {
+    let mut world = World::new(Limits { keep: Duration::from_secs(60), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(5..6, lane);
+    let now = world.at();
+    let attempt = world.dispatcher.poll_attempt(now).unwrap();
+    world.dispatcher.handle_outcome(now, attempt.ticket, status(500).unwrap()).unwrap();
+    let record = world.dispatcher.poll_record(now).unwrap();
+    let Verdict::Retry { wait, kept: false } = record.verdict else { panic!("{record:?}") };
+    world.dispatcher.handle_recorded(record.ticket).unwrap();
+    assert_eq!(world.dispatcher.occupied(), 0);
+
+    world.dispatcher.admit(now, 5, lane, record.attempts, now.after(wait)).unwrap();
+    world.run(u64::MAX, |_, _| status(200));
+    assert_eq!(world.attempts, [(u64::from(wait.as_millis()), 5, 2)]);
+}
+
+#[test]
+fn an_attempt_counts_as_in_flight_until_its_outcome_is_recorded() {
+    let mut world = World::new(Limits { in_flight: 1, ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..2, lane);
+    let now = world.at();
+    let attempt = world.dispatcher.poll_attempt(now).unwrap();
+    world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+    let record = world.dispatcher.poll_record(now).unwrap();
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    world.dispatcher.handle_recorded(record.ticket).unwrap();
+    assert!(world.dispatcher.poll_attempt(now).is_some());
+}
+
+#[test]
+fn a_late_answer_finds_nobody() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..1, lane);
+    let attempt = world.dispatcher.poll_attempt(world.at()).unwrap();
+    world.now += 10_000;
+    let now = world.at();
+    world.dispatcher.handle_timeout(now);
+    assert!(world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).is_err());
+    assert_eq!(world.dispatcher.poll_abort(now), Some(attempt.ticket));
+}
+
+#[test]
+fn dead_endpoints_leave_a_quarter_of_the_flights_to_the_healthy() {
+    let mut world = World::new(Limits { in_flight: 16, ..kept() });
+    let dead: Vec<LaneId> = (0..40).map(|_| world.lane(Health::UNPROVEN)).collect();
+    let healthy = world.lane(Health::Up);
+    for lane in &dead {
+        world.enqueue(1000..1010, *lane);
+    }
+    world.enqueue(0..100, healthy);
+    world.run(1_000, |_, lane| (lane == healthy).then_some(Outcome::Acknowledged));
+    let delivered = world.ends.keys().filter(|key| **key < 100).count();
+    assert_eq!(delivered, 100, "within the second in which the dead ones time out");
+}
+
+#[test]
+fn after_ten_transport_failures_one_delivery_probes_and_the_others_spend_nothing() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..100, lane);
+    world.run(60 * MINUTE, |_, _| Some(Outcome::retry(Fault::Connect)));
+    assert_eq!(world.dispatcher.health(lane), Health::Down);
+    let tried: std::collections::BTreeSet<u64> = world.attempts.iter().map(|(_, key, _)| *key).collect();
+    assert!(tried.len() <= 18, "{} of 100 were tried", tried.len());
+
+    world.run(u64::MAX, |_, _| Some(Outcome::Acknowledged));
+    assert_eq!(world.ends.len(), 100);
+    assert!(world.ends.values().all(|end| *end == Verdict::Acknowledged));
+}
+
+#[test]
+fn what_waits_behind_a_probe_is_exhausted_when_its_schedule_has_passed() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    world.enqueue(0..50, lane);
+    world.run(u64::MAX, |_, _| Some(Outcome::retry(Fault::Connect)));
+    let minutes = (world.last_end - START) / MINUTE;
+    assert_eq!(world.ends.len(), 50);
+    assert!(world.ends.values().all(|end| *end == Verdict::Exhausted));
+    assert!((450..=495).contains(&minutes), "{minutes} min for a schedule of 450");
+}
+
+#[test]
+fn an_endpoint_that_comes_back_is_started_slowly() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    world.enqueue(0..64, lane);
+    let now = world.at();
+    let mut rounds = Vec::new();
+    for _ in 0..6 {
+        let flying: Vec<_> = std::iter::from_fn(|| world.dispatcher.poll_attempt(now)).collect();
+        rounds.push(flying.len());
+        for attempt in flying {
+            world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+        }
+        world.record();
+    }
+    assert_eq!(rounds, [1, 2, 4, 8, 8, 8]);
+}
+
+#[test]
+fn draining_starts_nothing_and_finishes_what_flies() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..20, lane);
+    let now = world.at();
+    let attempt = world.dispatcher.poll_attempt(now).unwrap();
+    world.dispatcher.drain();
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    assert!(!world.dispatcher.is_drained());
+    world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+    world.record();
+    assert!(world.dispatcher.is_drained());
+    assert_eq!(world.dispatcher.held(lane), 19);
+}
+
+#[test]
+fn a_schedule_of_no_steps_is_one_attempt() {
+    let mut world = World::new(Limits { schedule: Schedule::new(&[]).unwrap(), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(3..4, lane);
+    world.run(u64::MAX, |_, _| status(500));
+    assert_eq!((world.numbers(), world.ends[&3]), (vec![1], Verdict::Exhausted));
+}

@@ -1,0 +1,22 @@
+//! The dispatcher against a naive model of its contract, and its promises one by one in virtual time.
+
+mod contract;
+mod model;
+
+use proptest::prelude::*;
+
+use model::{Op, Rig};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Whatever the order of calls, the dispatcher does what the model allows, and loses nothing.
+    #[test]
+    fn follows_the_model(ops in prop::collection::vec(Op::any(), 1..160), in_flight in 1u32..12, quota in 1u32..10) {
+        let mut rig = Rig::new(in_flight, quota);
+        for op in ops {
+            rig.apply(op);
+        }
+        rig.run_to_the_end();
+    }
+}
