@@ -39,7 +39,8 @@ impl Fixture {
         Self::stage(store, inboxes, Some(directory)).await
     }
 
-    async fn stage(store: Store, mut inboxes: Vec<Inbox>, directory: Option<TempDir>) -> Self {
+    /// Any store, with one domain.
+    pub(super) async fn stage(store: Store, mut inboxes: Vec<Inbox>, directory: Option<TempDir>) -> Self {
         store.create_domain(DOMAIN).await.expect("a domain");
         Self { store, inbox: inboxes.remove(0), others: inboxes, directory }
     }
@@ -95,6 +96,17 @@ impl Fixture {
             ToShard::Refilled { deliveries, more, .. } => (deliveries, more),
             other => panic!("expected a refill, heard {other:?}"),
         }
+    }
+
+    /// Waits for an endpoint's backlog, whatever else is told, and asks for it.
+    pub(super) async fn refill_after_backlog(&mut self, endpoint: &Endpoint) -> Vec<Delivery> {
+        loop {
+            match self.hear().await {
+                ToShard::Backlog(told) if told.id() == endpoint.id() => break,
+                _ => {}
+            }
+        }
+        self.refill(endpoint, 9).await.0
     }
 
     /// Records an attempt and waits until that is committed.

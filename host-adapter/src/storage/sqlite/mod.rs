@@ -14,6 +14,7 @@ mod read;
 mod retention;
 mod schema;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 mod writer;
 

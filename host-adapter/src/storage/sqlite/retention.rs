@@ -28,9 +28,17 @@ pub(super) fn retain(
     if retained.done {
         books.counts.retained_to = 0;
     }
-    connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    give_back(connection)?;
     effects.bytes += retained.removed as u64 * 512;
     Ok(retained)
+}
+
+/// Shortens the file by free pages. Every step of the statement moves one, so it is run to its end.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
 }
 
 /// The next old events, and whether all their deliveries have ended.
