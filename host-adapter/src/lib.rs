@@ -9,5 +9,6 @@ pub mod ingest;
 pub mod samples;
 pub mod secrets;
 pub mod shard;
+mod standard_webhooks;
 pub mod storage;
 pub mod telemetry;
