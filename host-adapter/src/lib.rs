@@ -12,3 +12,4 @@ pub mod shard;
 mod standard_webhooks;
 pub mod storage;
 pub mod telemetry;
+pub mod transport;
