@@ -3,16 +3,27 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealpost_core::UnixTime;
+use sealpost_core::host::Entropy;
 
-/// `N` random bytes.
+/// The operating system's randomness.
 ///
 /// # Panics
 /// If the operating system has no randomness to give. Nothing can be signed without, so the program
 /// must not go on; Linux gives it from early boot and does not fail later.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system must provide randomness");
+    }
+}
+
+/// `N` random bytes.
 #[must_use]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system must provide randomness");
+    SystemEntropy.fill(&mut bytes);
     bytes
 }
 

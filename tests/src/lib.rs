@@ -1,1 +1,13 @@
-//! Shared fixtures of the tests: a live server, a recording receiver.
+//! Fixtures of the tests that run the real program: a server, a receiver, a client of the API, and a check
+//! of signatures by a program that is not ours.
+
+mod client;
+mod program;
+mod receiver;
+mod server;
+pub mod signature;
+
+pub use client::{Api, Response};
+pub use program::sealpost;
+pub use receiver::{Receiver, Reply, Request};
+pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server};

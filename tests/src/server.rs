@@ -1,0 +1,246 @@
+//! A live server: the real program in a process of its own, on a free port, with a data directory of its own.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::{Api, sealpost};
+
+/// The API key of every test server.
+pub const API_KEY: &str = "key-0123456789abcdef0123456789abcdef";
+/// The signing key of every test server.
+pub const SIGNING_KEY: &str = "key-55c5c5c5c55f55ca5cd5f55d5c555c55";
+/// The domain that every test server has.
+pub const DOMAIN: &str = "example.com";
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server. Killed when dropped; its log is shown when the test panics.
+pub struct Server {
+    command: &'static str,
+    settings: Vec<(String, String)>,
+    data: TempDir,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    out: Arc<Lines>,
+    log: Arc<Lines>,
+}
+
+impl Server {
+    /// A server that may reach loopback receivers and retries after 50, 100 and 200 ms.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Like [`Self::start`], with more settings: keys such as `delivery.schedule`, and their values.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::run("serve", settings)
+    }
+
+    /// `sealpost dev` with these settings.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn dev(settings: &[(&str, &str)]) -> Self {
+        Self::run("dev", settings)
+    }
+
+    fn run(command: &'static str, more: &[(&str, &str)]) -> Self {
+        let usual = [
+            ("keys.api", API_KEY),
+            ("keys.signing", SIGNING_KEY),
+            ("domains.names", DOMAIN),
+            ("delivery.schedule", "50ms,100ms,200ms"),
+            ("egress.allow", "127.0.0.0/8"),
+            ("storage.min_free_disk", "0"),
+            ("log.level", "debug"),
+        ];
+        let usual: &[(&str, &str)] = if command == "serve" { &usual } else { &[] };
+        let settings = usual.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let data = TempDir::new().expect("a temporary directory");
+        let mut server = Self { command, settings: settings.collect(), data, running: None };
+        server.restart();
+        server
+    }
+
+    /// Starts the server again on the same data, after [`Self::kill9`] or [`Self::sigterm`]. The port is
+    /// another one.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        self.kill9();
+        let mut command = sealpost();
+        command.args([self.command, "--listen", "127.0.0.1:0"]);
+        if self.command == "serve" {
+            command.arg("--data").arg(self.data());
+        }
+        for (key, value) in &self.settings {
+            command.env(format!("SEALPOST_{}", key.replace('.', "_").to_uppercase()), value);
+        }
+        self.running = Some(Running::of(&mut command));
+    }
+
+    /// Changes a setting; it holds from the next [`Self::restart`] on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Ends the process without warning. Nothing if it is not running.
+    pub fn kill9(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // An error says that it has ended already.
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
+    /// Asks the process to drain, and waits until it has ended.
+    ///
+    /// # Panics
+    /// If it is not running, or does not end within 30 s.
+    pub fn sigterm(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("a running server");
+        let told = Command::new("kill").args(["-TERM", &running.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "kill -TERM");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = running.child.try_wait().expect("the server's status") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the server did not drain: {}", running.log.all().join("\n"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A client with the API key.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        Api::new(&self.url(""), API_KEY)
+    }
+
+    /// The absolute URL of this path.
+    ///
+    /// # Panics
+    /// If the server is not running.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.as_ref().expect("a running server").address)
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The process id, to look at the process from outside.
+    ///
+    /// # Panics
+    /// If the server is not running.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+
+    /// The lines on standard output so far, once one of them holds `text`.
+    ///
+    /// # Panics
+    /// If none does within 30 s.
+    #[must_use]
+    pub fn output_with(&self, text: &str) -> Vec<String> {
+        let out = &self.running.as_ref().expect("a running server").out;
+        assert!(out.wait(text).is_some(), "no line with `{text}` in {:#?}", out.all());
+        out.all()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running
+            && std::thread::panicking()
+        {
+            eprintln!("--- the server's log\n{}", running.log.all().join("\n"));
+        }
+        self.kill9();
+    }
+}
+
+impl Running {
+    fn of(command: &mut Command) -> Self {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("the program starts");
+        let out = Lines::of(child.stdout.take().expect("a pipe"));
+        let log = Lines::of(child.stderr.take().expect("a pipe"));
+        let ready = out.wait("listening on http://");
+        let address = ready.as_deref().and_then(|line| line.rsplit_once("http://")?.1.parse().ok());
+        let Some(address) = address else {
+            // It may have ended already.
+            let _ = child.kill();
+            panic!("the server does not listen: {}", log.all().join("\n"));
+        };
+        Self { child, address, out, log }
+    }
+}
+
+/// The lines of a pipe, read by a thread so that the writer never blocks; at most [`Lines::MOST`] are kept.
+#[derive(Default)]
+struct Lines {
+    state: Mutex<(Vec<String>, bool)>,
+    more: Condvar,
+}
+
+impl Lines {
+    const MOST: usize = 10_000;
+
+    fn of(pipe: impl Read + Send + 'static) -> Arc<Self> {
+        let lines = Arc::new(Self::default());
+        let ours = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                ours.with(|(kept, _)| {
+                    if kept.len() < Self::MOST {
+                        kept.push(line);
+                    }
+                });
+            }
+            ours.with(|(_, ended)| *ended = true);
+        });
+        lines
+    }
+
+    fn with(&self, change: impl FnOnce(&mut (Vec<String>, bool))) {
+        change(&mut self.state.lock().expect("no reader panics"));
+        self.more.notify_all();
+    }
+
+    /// The first line that holds `text`; `None` if the pipe ends or patience does.
+    fn wait(&self, text: &str) -> Option<String> {
+        let state = self.state.lock().expect("no reader panics");
+        let absent = |(lines, ended): &mut (Vec<String>, bool)| {
+            !*ended && !lines.iter().any(|line| line.contains(text))
+        };
+        let (state, _) = self.more.wait_timeout_while(state, PATIENCE, absent).expect("no reader panics");
+        state.0.iter().find(|line| line.contains(text)).cloned()
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.state.lock().expect("no reader panics").0.clone()
+    }
+}
