@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod samples;
 pub mod secrets;
 pub mod shard;
+mod standard_webhooks;
 pub mod storage;
 pub mod telemetry;
 pub mod transport;
