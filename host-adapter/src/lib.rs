@@ -10,5 +10,7 @@ pub mod samples;
 pub mod secrets;
 pub mod server;
 pub mod shard;
+mod standard_webhooks;
 pub mod storage;
 pub mod telemetry;
+pub mod transport;

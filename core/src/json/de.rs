@@ -23,7 +23,12 @@ use super::token;
 /// ```
 /// use sealpost_core::json;
 /// #[derive(serde::Deserialize)]
-/// struct Status<'a> { code: u32, message: json::Text<'a>, tls: Option<bool> }
+/// struct Status<'a> {
+///     code: u32,
+///     #[serde(borrow)]
+///     message: json::Text<'a>,
+///     tls: Option<bool>,
+/// }
 ///
 /// let raw = json::check(br#"{"code":250,"message":"\"OK\"","more":[]}"#)?;
 /// let status: Status = json::decode(raw)?;

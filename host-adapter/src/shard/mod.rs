@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, Limits, Slot};
 use sealpost_core::host::{Clock as _, Transport};
-use sealpost_core::{Fault, Gone, Instant, Outcome, Record, Ticket, Url, Verdict};
+use sealpost_core::{Fault, Instant, Outcome, Record, Ticket, Url, Verdict};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep_until;
@@ -38,8 +38,6 @@ pub struct Policy {
     pub window: u32,
     /// Attempts in flight to one endpoint.
     pub in_flight_per_endpoint: u16,
-    /// What a 410 means.
-    pub gone: Gone,
     /// Whether every attempt is signed anew.
     pub sign_every_attempt: bool,
     /// Whether the Standard Webhooks headers are sent.
@@ -183,10 +181,6 @@ impl<T: Transport + 'static> Shard<T> {
     fn end(&mut self, ended: Result<(Ticket, Outcome), tokio::task::JoinError>) {
         // An aborted attempt has been judged when its deadline passed.
         let Ok((ticket, outcome)) = ended else { return };
-        let outcome = match outcome.status() {
-            Some(410) => Outcome::from_status(410, None, self.policy.gone),
-            _ => outcome,
-        };
         if let Some(delivery) = self.jobs.delivery(ticket) {
             match outcome {
                 Outcome::Acknowledged => debug!(

@@ -9,9 +9,7 @@ use bytes::Bytes;
 use sealpost_core::dispatch::Limits;
 use sealpost_core::host::Transport;
 use sealpost_core::http::Header;
-use sealpost_core::{
-    Duration as Millis, EventKind, Fault, Gone, Outcome, Payload, Schedule, Url, WebhookKind,
-};
+use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
@@ -80,7 +78,6 @@ impl House {
             limits,
             window: 64,
             in_flight_per_endpoint: 8,
-            gone: Gone::Retry,
             sign_every_attempt: true,
             standard_webhooks: true,
             drain_deadline: Duration::from_secs(1),

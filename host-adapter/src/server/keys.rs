@@ -1,0 +1,108 @@
+//! The keys that a server needs at its start: given, stored, or generated once.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::entropy;
+use crate::secrets::{MasterKey, MasterKeyError, Secret, hash_api_key};
+use crate::storage::{ApiKey, Store, StoreError};
+
+/// Keys that were generated because there were none: written to a file that its owner alone can read.
+pub struct FirstKeys {
+    /// Where they are written.
+    pub file: PathBuf,
+    /// The lines of that file, to be shown on a terminal once and nowhere else.
+    pub text: Secret,
+}
+
+impl fmt::Debug for FirstKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstKeys").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// The key that encrypts secrets in the store: given, or from its file, which is made if it is not there.
+pub(super) fn master(config: &Config) -> Result<MasterKey, KeysError> {
+    match &config.keys.master {
+        Some(key) => MasterKey::parse(key.expose()).map_err(KeysError::Master),
+        None => MasterKey::from_file(&config.storage.master_key_file).map_err(KeysError::Master),
+    }
+}
+
+/// Sees to it that there is a signing key and an API key. What is generated is written down before it is
+/// stored: a key that nobody can read any more would lock its owner out.
+pub(super) async fn provide(store: &Store, config: &Config) -> Result<Option<FirstKeys>, KeysError> {
+    let directory = store.directory();
+    let given = config.keys.signing.as_ref().map(|key| Secret::new(key.expose()));
+    let signing = match (&given, directory.signing_key()) {
+        (None, None) => Some(entropy::key()),
+        _ => None,
+    };
+    let account_has_key = config.keys.api.is_some() || directory.api_keys().any(|key| key.domain.is_none());
+    let api = (!account_has_key).then(entropy::key);
+
+    let mut text = String::new();
+    for (variable, key) in [("SEALPOST_API_KEY", &api), ("SEALPOST_SIGNING_KEY", &signing)] {
+        if let Some(key) = key {
+            text += &format!("{variable}={key}\n");
+        }
+    }
+    let file = config.storage.data.join("first-keys");
+    if !text.is_empty() {
+        write_private(&file, &text).map_err(|error| KeysError::File(file.clone(), error))?;
+    }
+    if let Some(key) = given.or(signing.map(Secret::new))
+        && directory.signing_key() != Some(&key)
+    {
+        store.set_signing_key(key).await?;
+    }
+    if let Some(key) = api {
+        let hash = hash_api_key(&key);
+        store.add_api_key(ApiKey { hash, domain: None, label: "first".into() }).await?;
+    }
+    Ok((!text.is_empty()).then(|| FirstKeys { file, text: Secret::new(text) }))
+}
+
+/// Appends, so that a key generated earlier is not lost.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Why there is no key.
+#[derive(Debug)]
+pub enum KeysError {
+    /// The master key is unusable.
+    Master(MasterKeyError),
+    /// The generated keys cannot be written down.
+    File(PathBuf, io::Error),
+    /// The store cannot keep them.
+    Store(StoreError),
+}
+
+impl From<StoreError> for KeysError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Master(error) => error.fmt(f),
+            Self::File(path, error) => {
+                write!(f, "cannot write the generated keys to {}: {error}", path.display())
+            }
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for KeysError {}

@@ -1,0 +1,301 @@
+//! The server: from a configuration to a listening address, and from the order to stop to a closed store.
+//!
+//! ```text
+//! listener → api → ingest → storage → shard → transport
+//! ```
+//! Stopping goes the same way: the listener first, so that nothing new is accepted; then the shards, which
+//! let attempts in flight end; the store last, when everything that is known has been committed.
+
+mod keys;
+mod listener;
+mod retention;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use sealpost_core::dispatch::Limits;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet};
+use tracing::{error, info};
+
+use crate::api::{App, Setup, router};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::secrets::hash_api_key;
+use crate::shard::{Policy, Shard};
+use crate::storage::{Inbox, Settings, Store, StoreError};
+use crate::transport::{Client, ClientConfig, EgressRules, Guard};
+
+pub use keys::{FirstKeys, KeysError};
+
+/// A server that is listening.
+pub struct Running {
+    addr: SocketAddr,
+    store: Store,
+    app: App,
+    first_keys: Option<FirstKeys>,
+    stop: watch::Sender<bool>,
+    /// Given when no connection is open any more.
+    stop_shards: watch::Sender<bool>,
+    listener: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    shards: Vec<thread::JoinHandle<()>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// Starts a server and returns when it is listening.
+///
+/// # Errors
+/// Whatever keeps it from starting; nothing is left running then.
+pub async fn start(config: &Config) -> Result<Running, Error> {
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|error| Error::Listen(config.server.listen, error))?;
+    let addr = listener.local_addr().map_err(|error| Error::Listen(config.server.listen, error))?;
+
+    let (store, inboxes) = open_store(config)?;
+    let first_keys = keys::provide(&store, config).await?;
+    for name in &config.domains.names {
+        store.create_domain(name.as_str()).await?;
+    }
+    let guard = Guard::new(EgressRules {
+        allow: config.egress.allow.clone(),
+        own_listeners: vec![addr],
+        https_only: config.egress.https_only,
+        nat64: config.egress.nat64,
+    });
+    let client = Arc::new(Client::new(client_config(config, guard)).map_err(Error::Client)?);
+
+    let (stop_shards, shards_stop) = watch::channel(false);
+    let shards = spawn_shards(config, &store, inboxes, &client, &shards_stop)?;
+
+    let app = App::new(Setup {
+        store: store.clone(),
+        clock: SystemClock::new(),
+        limits: config.limits.clone(),
+        keys: config.keys.api.iter().map(|key| hash_api_key(key.expose())).collect(),
+        public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        client,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let serving = listener::serve(listener, router(app.clone()), &config.server, stopped.clone());
+    let retention = retention::run(store.clone(), config.storage.retention, stopped);
+    info!(%addr, shards = shards.len(), "listening");
+    Ok(Running {
+        addr,
+        store,
+        app,
+        first_keys,
+        stop,
+        stop_shards,
+        listener: tokio::spawn(serving),
+        retention: tokio::spawn(retention),
+        shards,
+    })
+}
+
+/// Runs a server until `shutdown` completes, then stops it; calls `ready` when it is listening.
+///
+/// # Errors
+/// It could not be started, or its store failed. After a failure of the store the process must end, so that
+/// the next start can find out what is on the disk.
+pub async fn run(
+    config: &Config,
+    ready: impl FnOnce(&Running),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let running = start(config).await?;
+    ready(&running);
+    let broken = tokio::select! {
+        () = shutdown => None,
+        why = running.store.broken() => Some(why),
+    };
+    match broken {
+        None => running.shutdown().await,
+        Some(why) => {
+            error!(why, "the store has failed; stopping at once, so that the next start can recover");
+            Err(Error::Broken(why))
+        }
+    }
+}
+
+impl Running {
+    /// Where the API listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The store, for whoever runs in the same process.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The keys that this start has generated, if it has.
+    #[must_use]
+    pub fn first_keys(&self) -> Option<&FirstKeys> {
+        self.first_keys.as_ref()
+    }
+
+    /// Stops accepting, lets requests and attempts in flight end, commits, and closes the store.
+    ///
+    /// # Errors
+    /// The last commit failed.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        info!("stopping: no new requests, no new attempts");
+        self.app.drain();
+        self.stop.send_replace(true);
+        self.stop_shards.send_replace(true);
+        // A task that panicked has been logged; what it held ends with it.
+        let _ = self.listener.await;
+        let _ = self.retention.await;
+        let shards = self.shards;
+        let joined = tokio::task::spawn_blocking(move || {
+            for shard in shards {
+                let _ = shard.join();
+            }
+        });
+        let _ = joined.await;
+        self.store.close().await?;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
+    let data = &config.storage.data;
+    std::fs::create_dir_all(data).map_err(|error| Error::Data(data.display().to_string(), error))?;
+    let master = keys::master(config)?;
+    let settings = Settings {
+        shards: usize::from(config.delivery.shards),
+        quota: u32::from(config.delivery.window_per_endpoint),
+        window: config.delivery.window,
+        max_pending: config.storage.max_pending,
+        min_free: config.storage.min_free_disk,
+        outcome_linger: config.storage.outcome_linger,
+        ..Settings::default()
+    };
+    Store::open(data, &master, &settings).map_err(|error| Error::Open(error.to_string()))
+}
+
+fn client_config(config: &Config, guard: Guard) -> ClientConfig {
+    let user_agent = match config.delivery.user_agent.as_str() {
+        "" => format!("sealpost/{}", env!("CARGO_PKG_VERSION")),
+        chosen => chosen.to_owned(),
+    };
+    ClientConfig {
+        guard,
+        user_agent,
+        deadline: millis(config.delivery.deadline),
+        dns_timeout: config.egress.dns_timeout,
+        max_response: config.delivery.max_response,
+        idle_connections: config.delivery.idle_connections,
+        ca_file: config.egress.ca_file.clone(),
+        gone: config.delivery.gone,
+    }
+}
+
+fn spawn_shards(
+    config: &Config,
+    store: &Store,
+    inboxes: Vec<Inbox>,
+    client: &Arc<Client>,
+    stop: &watch::Receiver<bool>,
+) -> Result<Vec<thread::JoinHandle<()>>, Error> {
+    let count = inboxes.len().max(1);
+    let delivery = &config.delivery;
+    let policy = Policy {
+        limits: Limits {
+            schedule: delivery.schedule,
+            deadline: delivery.deadline,
+            keep: delivery.keep,
+            in_flight: (u32::from(delivery.in_flight) / u32::try_from(count).unwrap_or(1)).max(1),
+            quota: u32::from(delivery.window_per_endpoint),
+        },
+        window: delivery.window,
+        in_flight_per_endpoint: delivery.in_flight_per_endpoint,
+        sign_every_attempt: delivery.sign_every_attempt,
+        standard_webhooks: delivery.standard_webhooks,
+        drain_deadline: config.server.drain_deadline,
+    };
+    let mut shards = Vec::new();
+    for (index, inbox) in inboxes.into_iter().enumerate() {
+        let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
+        let policy = policy.clone();
+        let seed = u32::from_le_bytes(crate::entropy::bytes());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+        let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            let shard = Shard::new(index, store, inbox, client, policy, seed);
+            LocalSet::new().block_on(&runtime, shard.run(stop));
+        });
+        shards.push(shard.map_err(Error::Thread)?);
+    }
+    Ok(shards)
+}
+
+fn millis(span: sealpost_core::Duration) -> std::time::Duration {
+    std::time::Duration::from_millis(span.as_millis().into())
+}
+
+/// Why a server does not run, or no longer.
+#[derive(Debug)]
+pub enum Error {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The data directory cannot be made.
+    Data(String, io::Error),
+    /// A key is missing or unusable.
+    Keys(KeysError),
+    /// The store cannot be opened.
+    Open(String),
+    /// The store cannot be written.
+    Store(StoreError),
+    /// The store failed while the server ran.
+    Broken(String),
+    /// The HTTP client cannot be set up.
+    Client(crate::transport::ClientError),
+    /// No thread for a shard.
+    Thread(io::Error),
+}
+
+impl From<KeysError> for Error {
+    fn from(error: KeysError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(addr, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{addr} is in use by another program; choose another address with --listen")
+            }
+            Self::Listen(addr, error) => write!(f, "cannot listen on {addr}: {error}"),
+            Self::Data(path, error) => write!(f, "cannot make the data directory {path}: {error}"),
+            Self::Keys(error) => error.fmt(f),
+            Self::Open(why) => f.write_str(why),
+            Self::Store(error) => error.fmt(f),
+            Self::Broken(why) => write!(f, "the store has failed: {why}"),
+            Self::Client(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start a delivery thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
