@@ -1,7 +1,9 @@
 //! The URL of an endpoint, taken apart.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::host::{Host, is_number};
+use super::userinfo::Userinfo;
 
 /// An absolute `http` or `https` URL without a fragment, taken apart once.
 ///
@@ -168,66 +170,6 @@ impl Scheme {
     }
 }
 
-/// The credentials in a URL, still percent-encoded. `Debug` shows nothing of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Userinfo<'a> {
-    text: &'a str,
-}
-
-impl<'a> Userinfo<'a> {
-    /// The bytes of `user:password` with `%xx` decoded, as HTTP Basic authentication encodes them (RFC 7617). A
-    /// `%` without two hexadecimal digits stands for itself.
-    pub fn credentials(&self) -> impl Iterator<Item = u8> + 'a {
-        let user = self.text.split(':').next().unwrap_or_default();
-        let password = self.text.get(user.len().saturating_add(1)..).unwrap_or_default();
-        percent_decoded(user).chain([b':']).chain(percent_decoded(password))
-    }
-}
-
-impl fmt::Debug for Userinfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Userinfo(redacted)")
-    }
-}
-
-/// The host of a URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host<'a> {
-    /// A name to be resolved: up to 253 bytes of letters, digits, `-` and `_`, in labels of up to 63.
-    Name(&'a str),
-    /// A literal IPv4 address.
-    V4([u8; 4]),
-    /// A literal IPv6 address.
-    V6([u8; 16]),
-}
-
-impl<'a> Host<'a> {
-    /// The address, if the host is one.
-    #[must_use]
-    pub fn address(self) -> Option<IpAddr> {
-        match self {
-            Self::Name(_) => None,
-            Self::V4(octets) => Some(octets.into()),
-            Self::V6(octets) => Some(octets.into()),
-        }
-    }
-
-    fn parse(text: &'a str) -> Result<Self, UrlError> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
-            return address.map(|address| Self::V6(address.octets())).ok_or(UrlError::Host);
-        }
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return Ok(Self::V4(address.octets()));
-        }
-        let last = text.rsplit('.').next().unwrap_or_default();
-        if text.len() > 253 || !text.split('.').all(is_label) || is_ipv4_number(last) {
-            return Err(UrlError::Host);
-        }
-        Ok(Self::Name(text))
-    }
-}
-
 /// Why a text is not the URL of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -280,7 +222,7 @@ fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
 
 fn split_userinfo(authority: &str) -> (Option<Userinfo<'_>>, &str) {
     match authority.rsplit_once('@') {
-        Some((text, authority)) => (Some(Userinfo { text }), authority),
+        Some((text, authority)) => (Some(Userinfo::new(text)), authority),
         None => (None, authority),
     }
 }
@@ -297,46 +239,11 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=63).contains(&label.len()) && label.bytes().all(inner)
-}
-
-/// Whether resolvers take a name that ends in this label for an IPv4 address in an old spelling.
-fn is_ipv4_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    is_number(label) || hex.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
-    let mut rest = text.as_bytes();
-    core::iter::from_fn(move || {
-        let (byte, after) = match rest {
-            [b'%', high, low, after @ ..] => match (hex_value(*high), hex_value(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (b'%', rest.get(1..)?),
-            },
-            [byte, after @ ..] => (*byte, after),
-            [] => return None,
-        };
-        rest = after;
-        Some(byte)
-    })
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
-
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv6Addr;
     use std::format;
-    use std::string::{String, ToString};
-    use std::vec::Vec;
+    use std::string::ToString;
 
     use super::*;
 
@@ -407,18 +314,6 @@ mod tests {
     fn the_longest_url_fits() {
         let text = format!("https://example.com/{}", "a".repeat(2048 - 20));
         assert_eq!(Url::parse(&text).unwrap().as_str().len(), Url::MAX_LEN);
-    }
-
-    #[test]
-    fn credentials_are_percent_decoded() {
-        let credentials = |text: &str| {
-            let userinfo = Url::parse(text).unwrap().userinfo().unwrap();
-            String::from_utf8(userinfo.credentials().collect::<Vec<_>>()).unwrap()
-        };
-        assert_eq!(credentials("http://us%65r:p%40ss%3a@h/"), "user:p@ss:");
-        assert_eq!(credentials("http://user@h/"), "user:");
-        assert_eq!(credentials("http://:a:b@h/"), ":a:b");
-        assert_eq!(credentials("http://50%:%4@h/"), "50%:%4");
     }
 
     #[test]
