@@ -34,25 +34,28 @@ impl<'a> Host<'a> {
         if let Ok(address) = text.parse::<Ipv4Addr>() {
             return Ok(Self::V4(address.octets()));
         }
-        let last = text.rsplit('.').next().unwrap_or_default();
-        if text.len() > 253 || !text.split('.').all(is_label) || is_ipv4_number(last) {
+        let mut labels = text.as_bytes().split(|byte| *byte == b'.');
+        let last = labels.clone().next_back().unwrap_or_default();
+        if text.len() > 253 || !labels.all(is_label) || is_ipv4_number(last) {
             return Err(UrlError::Host);
         }
         Ok(Self::Name(text))
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=63).contains(&label.len()) && label.bytes().all(inner)
+fn is_label(label: &[u8]) -> bool {
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=63).contains(&label.len()) && label.iter().all(inner)
 }
 
 /// Whether resolvers take a name that ends in this label for an IPv4 address in an old spelling.
-fn is_ipv4_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    is_number(label) || hex.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+fn is_ipv4_number(label: &[u8]) -> bool {
+    match label {
+        [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+        _ => is_number(label),
+    }
 }
 
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+pub(super) fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }

@@ -48,7 +48,7 @@ impl<'a> Url<'a> {
         if let Some(offset) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
             return Err(UrlError::Character { offset });
         }
-        if text.contains('#') {
+        if text.bytes().any(|byte| byte == b'#') {
             return Err(UrlError::Fragment);
         }
         let (scheme, rest) = Scheme::split(text).ok_or(UrlError::Scheme)?;
@@ -164,9 +164,10 @@ impl Scheme {
     }
 
     fn split(text: &str) -> Option<(Self, &str)> {
-        let (name, rest) = text.split_once("://")?;
-        let scheme = [Self::Http, Self::Https].into_iter().find(|scheme| scheme.as_str() == name)?;
-        Some((scheme, rest))
+        [Self::Http, Self::Https].into_iter().find_map(|scheme| {
+            let rest = text.strip_prefix(scheme.as_str())?.strip_prefix("://")?;
+            Some((scheme, rest))
+        })
     }
 }
 
@@ -212,7 +213,7 @@ impl fmt::Display for UrlError {
 impl core::error::Error for UrlError {}
 
 fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     match rest.split_at_checked(end) {
         Some((authority, "")) => Ok((authority, "/")),
         Some((authority, path)) if path.starts_with('/') => Ok((authority, path)),
@@ -221,22 +222,29 @@ fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
 }
 
 fn split_userinfo(authority: &str) -> (Option<Userinfo<'_>>, &str) {
-    match authority.rsplit_once('@') {
+    match split_last(authority, b'@') {
         Some((text, authority)) => (Some(Userinfo::new(text)), authority),
         None => (None, authority),
     }
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
-    let after_address = authority.rfind(']').unwrap_or(0);
-    let port = authority.get(after_address..).and_then(|rest| rest.rsplit_once(':')).map(|(_, port)| port);
-    let Some(port) = port else { return Ok((authority, None)) };
-    let host = authority.len().checked_sub(port.len() + 1).and_then(|end| authority.get(..end));
-    let number = Some(port).filter(|port| is_number(port)).and_then(|port| port.parse().ok());
-    match (host, number) {
-        (Some(host), Some(1..)) => Ok((host, number)),
-        _ => Err(UrlError::Port),
+    match split_last(authority, b':') {
+        // The colon stands inside of an IPv6 address.
+        Some((_, after)) if after.bytes().any(|byte| byte == b']') => Ok((authority, None)),
+        Some((host, port)) if is_number(port.as_bytes()) => match port.parse() {
+            Ok(number @ 1..) => Ok((host, Some(number))),
+            _ => Err(UrlError::Port),
+        },
+        Some(_) => Err(UrlError::Port),
+        None => Ok((authority, None)),
     }
+}
+
+/// What stands before and behind the last `mark`, an ASCII character.
+fn split_last(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().rposition(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ impl<'a> Userinfo<'a> {
     /// The bytes of `user:password` with `%xx` decoded, as HTTP Basic authentication encodes them (RFC 7617). A
     /// `%` without two hexadecimal digits stands for itself.
     pub fn credentials(&self) -> impl Iterator<Item = u8> + 'a {
-        let user = self.text.split(':').next().unwrap_or_default();
-        let password = self.text.get(user.len().saturating_add(1)..).unwrap_or_default();
+        let text = self.text.as_bytes();
+        let user = text.split(|byte| *byte == b':').next().unwrap_or_default();
+        let password = text.get(user.len().saturating_add(1)..).unwrap_or_default();
         percent_decoded(user).chain([b':']).chain(percent_decoded(password))
     }
 }
@@ -28,8 +29,8 @@ impl fmt::Debug for Userinfo<'_> {
     }
 }
 
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
-    let mut rest = text.as_bytes();
+fn percent_decoded(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = text;
     core::iter::from_fn(move || {
         let (byte, after) = match rest {
             [b'%', high, low, after @ ..] => match (hex_value(*high), hex_value(*low)) {
