@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use sealpost_core::{Health, Verdict};
 use tempfile::TempDir;
 
-use super::{OpenError, Sqlite};
+use super::{OpenError, Sqlite, schema::MIGRATIONS};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
@@ -258,6 +258,34 @@ async fn other_files_are_refused() {
     assert!(matches!(refused("CREATE TABLE notes (text)"), OpenError::Foreign(_)));
 }
 
+/// A store of every schema that was released, as SQL. A new migration comes with a new one.
+const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql")];
+
+#[tokio::test]
+async fn a_store_of_every_earlier_schema_is_brought_forward() {
+    assert_eq!(EARLIER.len(), MIGRATIONS.len());
+    let new = schema_of(Fixture::sqlite(settings()).await.directory.unwrap().path());
+    for dump in EARLIER {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
+        file.execute_batch(dump).unwrap();
+        drop(file);
+
+        let (store, inboxes) = open(directory.path(), &settings());
+        let mut stage = Fixture::stage(store, inboxes, Some(directory)).await;
+        assert_eq!(schema_of(path(&stage)), new);
+        assert_eq!(stage.listed().await, [event("one").data, event("two").data]);
+        let balance = Accounting { accepted: 4, acknowledged: 1, ..Accounting::default() };
+        assert_eq!(stage.store.accounting(), balance);
+        let directory = stage.store.directory();
+        assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
+        assert!(directory.api_key(&[1; 32]).is_some());
+        let endpoints = directory.domain(DOMAIN).unwrap().webhook(CLICKED);
+        assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
+        assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
+    }
+}
+
 /// Closes a store and opens it again.
 async fn restart(stage: Fixture) -> Fixture {
     stage.store.close().await.unwrap();
@@ -279,6 +307,13 @@ async fn kill(stage: &Fixture) -> Fixture {
 /// Another connection to the store's file.
 fn behind_its_back(stage: &Fixture) -> Connection {
     Connection::open(path(stage).join("sealpost.db")).unwrap()
+}
+
+/// The statements that made the tables and indexes of a store.
+fn schema_of(directory: &Path) -> Vec<String> {
+    let file = Connection::open(directory.join("sealpost.db")).unwrap();
+    let mut all = file.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+    all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn path(stage: &Fixture) -> &Path {

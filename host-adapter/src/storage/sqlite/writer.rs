@@ -2,36 +2,31 @@
 //! is committed.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, PoisonError,
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, params};
-use sealpost_core::Health;
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::watch;
 
 use super::{
-    append::{AppendResult, append},
+    books::{Books, Effects, Shown},
     checkpoint::{Checkpointer, checkpoint},
+    command::{Command, Reply, apply},
     configure::Configure,
-    deliveries::{Cancellation, cancel_slice, record, refill},
-    lock::Disk,
-    retention::retain,
+    deliveries::cancel_slice,
 };
 use crate::{
     secrets::MasterKey,
     storage::{
-        Accounting, Delivery, DeliveryId, Directory, Endpoint, EndpointId, NewEvent, Retained, Seq, Settled,
         StoreError, ToShard,
         outbox::{Outbox, Published},
         wall_millis,
-        window::Window,
     },
 };
 
@@ -41,30 +36,6 @@ const BATCH: usize = 4096;
 const ENOUGH_RECORDS: usize = 256;
 /// How soon records are tried again that found the disk full.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
-
-/// What the writer is asked for.
-pub(super) enum Command {
-    Append { domain: String, events: Vec<NewEvent>, partial: bool, reply: Reply<AppendResult> },
-    Record { shard: usize, settled: Vec<Settled>, urgent: bool },
-    Refill { endpoint: EndpointId, room: u32 },
-    Retain { accepted_before: i64, slice: usize, reply: Reply<Result<Retained, StoreError>> },
-    Flush(Reply<Result<(), StoreError>>),
-    Configure(Configure),
-    Close(Reply<Result<(), StoreError>>),
-}
-
-/// Who waits for an answer. Dropped without one, it reads as a broken store.
-pub(super) struct Reply<T> {
-    pub(super) to: oneshot::Sender<T>,
-    /// The command's place in the queue, free again when it is answered.
-    pub(super) _permit: OwnedSemaphorePermit,
-}
-
-impl<T> Reply<T> {
-    pub(super) fn send(self, answer: T) {
-        let _ = self.to.send(answer);
-    }
-}
 
 /// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
 pub(super) struct Writer {
@@ -83,44 +54,6 @@ pub(super) struct Writer {
     pub(super) lock: File,
 }
 
-/// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
-pub(super) struct Books {
-    /// This life's fencing token.
-    pub(super) token: i64,
-    pub(super) window: Window,
-    pub(super) counts: Counts,
-    pub(super) cancellations: Vec<Cancellation>,
-    pub(super) disk: Disk,
-    pub(super) max_pending: u64,
-}
-
-/// The numbers in the books.
-#[derive(Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) accounting: Accounting,
-    /// The number of the last event.
-    pub(super) last: Seq,
-    /// The event up to which the current round of retention has looked.
-    pub(super) retained_to: i64,
-}
-
-/// What everyone may see of the books: the last commit.
-pub(super) struct Shown {
-    pub(super) counts: Mutex<Counts>,
-    pub(super) commits: AtomicU64,
-}
-
-/// What is to be told once the transaction is committed.
-#[derive(Default)]
-pub(super) struct Effects {
-    pub(super) recorded: Vec<(usize, Vec<DeliveryId>)>,
-    pub(super) claimed: Vec<Delivery>,
-    pub(super) refilled: Vec<(Arc<Endpoint>, ToShard)>,
-    pub(super) health: BTreeMap<EndpointId, (Arc<Endpoint>, Health)>,
-    /// About how much log this writes.
-    pub(super) bytes: u64,
-}
-
 /// The store has failed; the thread is to end.
 pub(super) struct Broken;
 
@@ -129,12 +62,6 @@ enum Then {
     Continue,
     Configure(Configure),
     Close(Option<Reply<Result<(), StoreError>>>),
-}
-
-enum Answer {
-    Nothing,
-    Appended(AppendResult),
-    Retained(Retained),
 }
 
 impl Writer {
@@ -318,87 +245,5 @@ impl Writer {
         if let Some(reply) = reply {
             reply.send(result);
         }
-    }
-}
-
-impl Command {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Append { events, .. } => events.len(),
-            Self::Record { settled, .. } => settled.len(),
-            _ => 1,
-        }
-    }
-
-    /// Whether nobody waits for this to be committed at once.
-    fn can_wait(&self) -> bool {
-        matches!(self, Self::Record { urgent: false, .. })
-    }
-
-    fn answer(self, answer: Answer) {
-        match (self, answer) {
-            (Self::Append { reply, .. }, Answer::Appended(result)) => reply.send(result),
-            (Self::Retain { reply, .. }, Answer::Retained(retained)) => reply.send(Ok(retained)),
-            (Self::Flush(reply), _) => reply.send(Ok(())),
-            _ => {}
-        }
-    }
-
-    /// Answers whoever can try again by himself; the command, if that is nobody.
-    fn give_up(self, error: StoreError) -> Option<Self> {
-        match self {
-            Self::Append { reply, .. } => reply.send(Err(error.into())),
-            Self::Retain { reply, .. } => reply.send(Err(error)),
-            Self::Flush(reply) => reply.send(Err(error)),
-            kept => return Some(kept),
-        }
-        None
-    }
-}
-
-impl Counts {
-    fn differ(&self, other: &Self) -> bool {
-        (self.accounting, self.last) != (other.accounting, other.last)
-    }
-
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Accounting { accepted, acknowledged, refused, exhausted, cancelled } = self.accounting;
-        let numbers =
-            [self.last, accepted, acknowledged, refused, exhausted, cancelled].map(u64::cast_signed);
-        connection
-            .prepare_cached(
-                "UPDATE counters SET last_seq = ?, accepted = ?, acknowledged = ?, refused = ?, exhausted = ?,
-                 cancelled = ?",
-            )?
-            .execute(numbers)?;
-        Ok(())
-    }
-}
-
-/// Does one command within the open transaction.
-fn apply(
-    connection: &Connection,
-    books: &mut Books,
-    effects: &mut Effects,
-    directory: &Directory,
-    command: &Command,
-) -> rusqlite::Result<Answer> {
-    match command {
-        Command::Append { domain, events, partial, .. } => {
-            append(connection, books, effects, directory, (domain, events, *partial)).map(Answer::Appended)
-        }
-        Command::Record { shard, settled, .. } => {
-            record(connection, books, effects, directory, settled)?;
-            effects.recorded.push((*shard, settled.iter().map(|settled| settled.id).collect()));
-            Ok(Answer::Nothing)
-        }
-        Command::Refill { endpoint, room } => {
-            refill(connection, books, effects, directory, (*endpoint, *room))?;
-            Ok(Answer::Nothing)
-        }
-        Command::Retain { accepted_before, slice, .. } => {
-            retain(connection, books, effects, (*accepted_before, *slice)).map(Answer::Retained)
-        }
-        Command::Flush(_) | Command::Configure(_) | Command::Close(_) => Ok(Answer::Nothing),
     }
 }
