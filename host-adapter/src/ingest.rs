@@ -16,6 +16,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::storage::{AppendError, Appended, Conflict, Store};
 
+pub(crate) use prepare::completed;
 pub use split::Packing;
 
 /// Takes submissions. Cheap to clone.

@@ -1,7 +1,7 @@
 //! The URL of an endpoint, taken apart.
 
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An absolute `http` or `https` URL without a fragment, taken apart once.
 ///
@@ -202,6 +202,16 @@ pub enum Host<'a> {
 }
 
 impl<'a> Host<'a> {
+    /// The address, if the host is one.
+    #[must_use]
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Name(_) => None,
+            Self::V4(octets) => Some(octets.into()),
+            Self::V6(octets) => Some(octets.into()),
+        }
+    }
+
     fn parse(text: &'a str) -> Result<Self, UrlError> {
         if let Some(inner) = text.strip_prefix('[') {
             let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());

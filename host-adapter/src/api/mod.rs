@@ -29,6 +29,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
 use crate::storage::Store;
+use crate::transport::Client;
 
 pub use error::Error;
 
@@ -39,6 +40,8 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     ingest: Ingest,
+    client: Arc<Client>,
+    clock: SystemClock,
     cursor_key: CursorKey,
     keys: Vec<[u8; 32]>,
     public_url: Option<String>,
@@ -49,6 +52,8 @@ struct Inner {
 pub struct Setup {
     /// The store.
     pub store: Store,
+    /// What test calls go through, and what judges new endpoints.
+    pub client: Arc<Client>,
     /// The clock that dates events.
     pub clock: SystemClock,
     /// What one submission may hold.
@@ -62,11 +67,13 @@ pub struct Setup {
 impl App {
     /// The API over this setup.
     #[must_use]
-    pub fn new(Setup { store, clock, limits, keys, public_url }: Setup) -> Self {
+    pub fn new(Setup { store, client, clock, limits, keys, public_url }: Setup) -> Self {
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             cursor_key: CursorKey::new(&store.identity().cursor_key),
             store,
+            client,
+            clock,
             keys,
             public_url,
             draining: AtomicBool::new(false),
@@ -88,6 +95,14 @@ impl App {
 
     fn ingest(&self) -> &Ingest {
         &self.0.ingest
+    }
+
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    fn clock(&self) -> SystemClock {
+        self.0.clock
     }
 
     fn cursor_key(&self) -> &CursorKey {

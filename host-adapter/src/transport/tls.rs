@@ -1,7 +1,7 @@
 //! TLS for `https` endpoints: rustls with ring, the public authorities, and one file of the operator's.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
@@ -13,43 +13,47 @@ use rustls::{ClientConfig, RootCertStore};
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        add_authorities(&mut roots, path).map_err(|reason| TlsError { path: path.to_owned(), reason })?;
+        add_authorities(&mut roots, path)?;
     }
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| TlsError { path: PathBuf::new(), reason: error.to_string() })?
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::new("the TLS versions", error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// The file with the operator's authorities cannot be used.
+/// TLS cannot be set up: mostly because of the file with the operator's authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
-    path: PathBuf,
+    of: String,
     reason: String,
+}
+
+impl TlsError {
+    fn new(of: &str, reason: impl fmt::Display) -> Self {
+        Self { of: of.to_owned(), reason: reason.to_string() }
+    }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "egress.ca_file {}: {}", self.path.display(), self.reason)
+        write!(f, "{}: {}", self.of, self.reason)
     }
 }
 
 impl std::error::Error for TlsError {}
 
-fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
+fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
+    let fault =
+        |reason: &dyn fmt::Display| TlsError::new(&format!("egress.ca_file {}", path.display()), reason);
     let before = roots.len();
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(&error))? {
+        let certificate = certificate.map_err(|error| fault(&error))?;
+        roots.add(certificate).map_err(|error| fault(&error))?;
     }
-    if roots.len() == before {
-        return Err("has no certificate in PEM form".to_owned());
-    }
-    Ok(())
+    if roots.len() == before { Err(fault(&"it has no certificate in PEM form")) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 mod networks;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
 use sealpost_core::endpoint::{Host, Scheme, Url};
@@ -51,7 +51,7 @@ impl Guard {
         if !matches!(url.port(), 80 | 443 | 1024..) {
             return Err(Denied::Port(url.port()));
         }
-        match literal(url.host()) {
+        match url.host().address() {
             Some(address) => self.check_address(address, url.port()),
             None if is_local_name(url) && self.0.allow.is_empty() => Err(Denied::LocalName),
             None => Ok(()),
@@ -90,9 +90,10 @@ impl Guard {
     /// Whether the allow list opens this address.
     fn is_allowed(&self, address: IpAddr) -> bool {
         let one_by_one = networks::is_metadata(address);
-        self.0.allow.iter().any(|net| {
-            net.contains(&address) && (!one_by_one || net.prefix_len() == net.max_prefix_len())
-        })
+        self.0
+            .allow
+            .iter()
+            .any(|net| net.contains(&address) && (!one_by_one || net.prefix_len() == net.max_prefix_len()))
     }
 }
 
@@ -137,15 +138,6 @@ impl fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
-/// The address of a literal host.
-pub(super) fn literal(host: Host<'_>) -> Option<IpAddr> {
-    match host {
-        Host::Name(_) => None,
-        Host::V4(octets) => Some(Ipv4Addr::from(octets).into()),
-        Host::V6(octets) => Some(Ipv6Addr::from(octets).into()),
-    }
-}
-
 fn is_local_name(url: &Url<'_>) -> bool {
     let Host::Name(name) = url.host() else { return false };
     let top = name.rsplit('.').next().unwrap_or(name);
@@ -158,7 +150,11 @@ fn reaches(listener: SocketAddr, address: IpAddr, port: u16) -> bool {
         return false;
     }
     let address = address.to_canonical();
-    if listener.ip().is_unspecified() { is_own_address(address) } else { listener.ip().to_canonical() == address }
+    if listener.ip().is_unspecified() {
+        is_own_address(address)
+    } else {
+        listener.ip().to_canonical() == address
+    }
 }
 
 /// An address is this machine's if a socket can be bound to it.
@@ -186,9 +182,16 @@ mod tests {
 
     #[test]
     fn ports_below_1024_are_closed_but_for_two() {
-        for (port, open) in
-            [(1, false), (22, false), (79, false), (80, true), (81, false), (443, true), (1023, false), (1024, true)]
-        {
+        for (port, open) in [
+            (1, false),
+            (22, false),
+            (79, false),
+            (80, true),
+            (81, false),
+            (443, true),
+            (1023, false),
+            (1024, true),
+        ] {
             let verdict = check(&guard(&[]), &format!("https://example.com:{port}/"));
             assert_eq!(verdict, if open { Ok(()) } else { Err(Denied::Port(port)) });
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Denied: so many addresses of IPv4.
 const V4_DENIED: [(Ipv4Net, &str); 19] = [
@@ -89,6 +89,8 @@ const fn v6([a, b, c]: [u16; 3], prefix_len: u8) -> Ipv6Net {
 
 #[cfg(test)]
 mod tests {
+    use ipnet::IpNet;
+
     use super::*;
 
     /// First − 1, first, last and last + 1 of a network, where there are such.
@@ -121,7 +123,11 @@ mod tests {
             for (address, inside) in borders(*net) {
                 let Some(address) = address else { continue };
                 let neighbour = nets.iter().any(|other| other != net && other.contains(&address));
-                assert_eq!(denied(address).is_some(), inside || neighbour, "{address} at the border of {net}");
+                assert_eq!(
+                    denied(address).is_some(),
+                    inside || neighbour,
+                    "{address} at the border of {net}"
+                );
             }
         }
     }

@@ -1,0 +1,192 @@
+//! One connection, and one request and answer at a time on it.
+
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::time::{Instant, SystemTime};
+
+use sealpost_core::http::{Body, RequestHead, ResponseHead, RetryAfter};
+use sealpost_core::{Duration, Payload};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::answer::{Failure, Reply};
+use super::stream::Stream;
+
+/// Room for the head of a request: the longest URL, all of it credentials, and a dozen headers.
+const MIN_BUFFER: usize = 8 * 1024;
+
+/// A connection to a vetted address.
+pub(super) struct Connection {
+    stream: Stream,
+    /// Holds the head of the request, then what comes back.
+    buffer: Box<[u8]>,
+    /// How many bytes of one answer are read.
+    max_response: usize,
+    /// Where it leads.
+    pub(super) address: IpAddr,
+    /// When the guard last saw the name resolve to that address.
+    pub(super) vetted: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, address: IpAddr, vetted: Instant, max_response: usize) -> Self {
+        let buffer = vec![0; max_response.max(MIN_BUFFER)].into_boxed_slice();
+        Self { stream, buffer, max_response, address, vetted }
+    }
+
+    /// Whether it looks good for another request. The peer may still close it in the next moment.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.stream.is_quiet()
+    }
+
+    /// Sends a request and reads the answer to its end, or as far as `max_response`: a longer one counts too, but
+    /// ends the connection.
+    pub(super) async fn exchange<D: AsRef<[u8]>>(
+        &mut self,
+        head: &RequestHead<'_>,
+        payload: &Payload<D>,
+    ) -> Result<Reply, Failure> {
+        let sent = self.send(head, payload).await?;
+        // A receiver may refuse before it has read everything: its answer counts, whether or not all was sent.
+        let reply = self.receive().await?;
+        Ok(Reply { reusable: reply.reusable && sent.is_ok(), ..reply })
+    }
+
+    /// Head, signed prefix, event-data and the last brace in as few writes as the socket allows: one.
+    async fn send<D: AsRef<[u8]>>(
+        &mut self,
+        head: &RequestHead<'_>,
+        payload: &Payload<D>,
+    ) -> Result<io::Result<()>, Failure> {
+        let head = head
+            .write(&mut self.buffer)
+            .map_err(|_| Failure::Protocol("the URL and the headers are too long for a request"))?;
+        let [prefix, event_data, end] = payload.chunks();
+        let mut slices = [head, prefix, event_data, end].map(IoSlice::new);
+        Ok(write_all(&mut self.stream, &mut slices).await)
+    }
+
+    async fn receive(&mut self) -> Result<Reply, Failure> {
+        let mut room = self.max_response;
+        let mut filled = 0;
+        loop {
+            match self.head(filled)? {
+                Some(head) if head.interim => {
+                    self.buffer.copy_within(filled - head.rest..filled, 0);
+                    filled = head.rest;
+                }
+                Some(head) => return self.drain(head, filled, room).await,
+                None if room == 0 => {
+                    return Err(Failure::Protocol("the head of the answer is larger than the limit"));
+                }
+                None => {
+                    let read = self.read(filled, room).await;
+                    if read == 0 {
+                        let first = room == self.max_response;
+                        return Err(if first { Failure::Unanswered } else { Failure::CutOff });
+                    }
+                    filled += read;
+                    room -= read;
+                }
+            }
+        }
+    }
+
+    /// The head at the front of the first `filled` bytes, if it is whole.
+    fn head(&self, filled: usize) -> Result<Option<Head>, Failure> {
+        let received = self.buffer.get(..filled).unwrap_or_default();
+        let parsed = ResponseHead::parse(received)
+            .map_err(|_| Failure::Protocol("the answer is not HTTP/1.0 or HTTP/1.1"))?;
+        Ok(parsed.map(|(head, rest)| Head {
+            status: head.status(),
+            interim: head.is_interim(),
+            keep_alive: head.keep_alive(),
+            retry_after: head.retry_after().and_then(wait),
+            body: head.body(),
+            rest: rest.len(),
+        }))
+    }
+
+    /// Reads the body to its end, so that the connection can be used again.
+    async fn drain(&mut self, mut head: Head, filled: usize, mut room: usize) -> Result<Reply, Failure> {
+        let mut fresh = filled - head.rest..filled;
+        let surplus = loop {
+            let bytes = self.buffer.get(fresh.clone()).unwrap_or_default();
+            let taken =
+                head.body.feed(bytes).map_err(|_| Failure::Protocol("the chunked answer is broken"))?;
+            if head.body.is_complete() || room == 0 {
+                break taken < bytes.len();
+            }
+            let read = self.read(0, room).await;
+            if read == 0 {
+                if head.body.ends_with_connection() {
+                    break true;
+                }
+                return Err(Failure::CutOff);
+            }
+            room -= read;
+            fresh = 0..read;
+        };
+        let reusable = head.keep_alive && head.body.is_complete() && !surplus;
+        Ok(Reply { status: head.status, retry_after: head.retry_after, reusable })
+    }
+
+    /// Reads at most `room` bytes behind the first `filled`. 0: the connection has ended, in whatever way.
+    async fn read(&mut self, filled: usize, room: usize) -> usize {
+        let free = self.buffer.get_mut(filled..).unwrap_or_default();
+        let len = free.len().min(room);
+        self.stream.read(free.get_mut(..len).unwrap_or_default()).await.unwrap_or(0)
+    }
+}
+
+/// What matters of the head of an answer.
+struct Head {
+    status: u16,
+    interim: bool,
+    keep_alive: bool,
+    retry_after: Option<Duration>,
+    body: Body,
+    /// How many bytes behind the head have been read already.
+    rest: usize,
+}
+
+async fn write_all(stream: &mut Stream, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !slices.is_empty() {
+        let written = stream.write_vectored(slices).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        IoSlice::advance_slices(&mut slices, written);
+    }
+    stream.flush().await
+}
+
+/// From now, by the clock of this machine. A date in the past is no wait, and no date is none at all.
+fn wait(after: RetryAfter<'_>) -> Option<Duration> {
+    match after {
+        RetryAfter::Delay(delay) => Some(delay),
+        RetryAfter::Date(text) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            let wait = date.duration_since(SystemTime::now()).unwrap_or_default();
+            Some(Duration::from_millis(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_to_come_is_waited_for_and_one_in_the_past_is_not() {
+        let date = |secs| httpdate::fmt_http_date(SystemTime::now() + std::time::Duration::from_secs(secs));
+        let hour = wait(RetryAfter::Date(&date(3600))).unwrap();
+        assert!((3_590_000..=3_600_000).contains(&hour.as_millis()), "{hour:?}");
+        assert_eq!(wait(RetryAfter::Date("Fri, 31 Dec 1999 23:59:59 GMT")), Some(Duration::ZERO));
+        assert_eq!(wait(RetryAfter::Date("soon")), None);
+    }
+
+    #[test]
+    fn a_date_too_far_away_is_the_longest_wait() {
+        assert_eq!(wait(RetryAfter::Date("Fri, 31 Dec 9999 23:59:59 GMT")), Some(Duration::MAX));
+    }
+}
