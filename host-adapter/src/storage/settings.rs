@@ -17,7 +17,7 @@ pub struct Settings {
     pub max_pending: u64,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
-    /// How long records wait for company while nobody else waits for a commit.
+    /// How long records wait for company while nobody else waits for a commit; at most a minute.
     pub outcome_linger: Duration,
     /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
     pub queue_bytes: u64,

@@ -1,6 +1,6 @@
 //! The default store: one SQLite file in the data directory.
 //!
-//! One thread writes ([`writer`]), a few connections read, and one thread moves the write-ahead log into
+//! One thread writes, a few connections read, and one thread moves the write-ahead log into
 //! the file. `sealpost.db` may be opened, copied with SQLite's own tools, and replicated while the server
 //! runs.
 
@@ -29,6 +29,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -55,6 +56,9 @@ use super::{
 use crate::secrets::{MasterKey, Secret};
 
 pub use self::error::OpenError;
+
+/// The longest that records wait for company, whatever is configured.
+const MAX_LINGER: Duration = Duration::from_secs(60);
 
 /// A store in an SQLite file. See [`storage`](super) for the contract.
 #[derive(Clone)]
@@ -141,8 +145,9 @@ impl Sqlite {
             shown: inner.shown.clone(),
             checkpointer,
             failure,
-            linger: settings.outcome_linger,
+            linger: settings.outcome_linger.min(MAX_LINGER),
             kept: Vec::new(),
+            cancel_again: None,
             lock,
         };
         thread::Builder::new()

@@ -1,6 +1,6 @@
 //! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use rusqlite::Connection;
 use sealpost_core::{Health, Verdict};
@@ -10,7 +10,8 @@ use super::{OpenError, Sqlite, schema::MIGRATIONS};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, AppendError, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError, ToShard,
+        Accounting, AppendError, Delivery, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError,
+        ToShard,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, settings},
         wall_millis,
     },
@@ -143,16 +144,14 @@ async fn concurrent_appends_share_commits() {
 
 #[tokio::test]
 async fn patient_records_wait_for_company() {
-    let patient = Settings { outcome_linger: std::time::Duration::from_secs(60), ..settings() };
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let mut stage = Fixture::sqlite(patient).await;
     stage.subscribe(&[A]).await;
     stage.append(vec![event("one"), event("two")]).await;
     let deliveries = stage.claimed().await;
     let before = commits(&stage);
     for delivery in &deliveries {
-        let verdict = Verdict::Acknowledged;
-        let settled = Settled { id: delivery.id, verdict, attempts: 1, due: 0, health: Health::Up };
-        stage.store.record(0, vec![settled], false);
+        stage.store.record(0, vec![acknowledged(delivery)], false);
     }
     stage.store.flush().await.unwrap();
     assert_eq!(stage.recorded().await, [deliveries[0].id]);
@@ -197,8 +196,9 @@ async fn little_free_disk_refuses_events() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_events_and_loses_no_record() {
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let directory = tempfile::tempdir().unwrap();
-    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &settings(), |connection| {
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &patient, |connection| {
         connection.pragma_update(None, "max_page_count", 40)
     })
     .unwrap();
@@ -207,17 +207,18 @@ async fn a_full_disk_refuses_events_and_loses_no_record() {
     stage.append(vec![event("one")]).await;
     let delivery = stage.claimed().await.remove(0);
 
+    stage.store.record(0, vec![acknowledged(&delivery)], false);
     let large = NewEvent { data: vec![b' '; 1 << 20].into(), ..event("large") };
     let refused = stage.store.append(DOMAIN, vec![event("two"), large], false).await;
     assert_eq!(refused, Err(AppendError::Store(StoreError::Disk)));
-    stage.silence().await;
-    assert_eq!(stage.listed().await, [event("one").data], "nothing of the batch is stored");
+    assert_eq!(stage.recorded().await, [delivery.id], "the batch that it shared with the events failed");
+    assert_eq!(stage.listed().await, [event("one").data], "nothing of the refused batch is stored");
 
-    stage.settle(&delivery, Verdict::Acknowledged).await;
     stage.append(vec![event("two")]).await;
     assert_eq!(events_of(&stage.claimed().await), ["two"]);
     let balance = Accounting { accepted: 2, acknowledged: 1, ..Accounting::default() };
     assert_eq!(stage.store.accounting(), balance);
+    stage.store.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -284,6 +285,11 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
         assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
     }
+}
+
+/// The record of a delivery whose first attempt was acknowledged.
+fn acknowledged(delivery: &Delivery) -> Settled {
+    Settled { id: delivery.id, verdict: Verdict::Acknowledged, attempts: 1, due: 0, health: Health::Up }
 }
 
 /// Closes a store and opens it again.

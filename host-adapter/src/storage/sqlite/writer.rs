@@ -51,6 +51,8 @@ pub(super) struct Writer {
     pub(super) linger: Duration,
     /// Commands that found the disk full and that nobody repeats.
     pub(super) kept: Vec<Command>,
+    /// When to go on cancelling, after the disk was found full.
+    pub(super) cancel_again: Option<Instant>,
     pub(super) lock: File,
 }
 
@@ -68,7 +70,8 @@ impl Writer {
     /// Runs until the store is closed, broken, or nobody holds it any more.
     pub(super) fn run(mut self) {
         loop {
-            if self.cancel().is_err() {
+            // A checkpoint that failed has broken the store, too.
+            if self.failure.borrow().is_some() || self.cancel().is_err() {
                 return;
             }
             self.announce();
@@ -117,7 +120,9 @@ impl Writer {
     /// How long nothing has to be done unless a command comes.
     fn idle(&self) -> Duration {
         if !self.books.cancellations.is_empty() {
-            return Duration::ZERO;
+            return self
+                .cancel_again
+                .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
         }
         let now = wall_millis();
         let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
@@ -149,7 +154,15 @@ impl Writer {
                     command.answer(answer);
                 }
             }
-            Err(error) => self.kept.extend(batch.into_iter().filter_map(|command| command.give_up(error))),
+            Err(error) => {
+                let all = batch.len();
+                let kept: Vec<_> = batch.into_iter().filter_map(|command| command.give_up(error)).collect();
+                // Without the events there may be room for the records.
+                if kept.len() < all {
+                    return self.carry_out(kept);
+                }
+                self.kept = kept;
+            }
         }
         Ok(())
     }
@@ -157,10 +170,13 @@ impl Writer {
     /// Works off one slice of the first cancellation.
     fn cancel(&mut self) -> Result<(), Broken> {
         let Some(mut cancellation) = self.books.cancellations.first().cloned() else { return Ok(()) };
+        if self.cancel_again.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
         match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
             Ok(true) => drop(self.books.cancellations.remove(0)),
             Ok(false) => self.books.cancellations[0] = cancellation,
-            Err(StoreError::Disk | StoreError::Broken) => std::thread::sleep(DISK_PAUSE),
+            Err(_) => self.cancel_again = Some(Instant::now() + DISK_PAUSE),
         }
         Ok(())
     }
@@ -234,12 +250,13 @@ impl Writer {
 
     /// Leaves a file that needs no recovery, lets go of the directory, and only then answers.
     fn shut(self, reply: Option<Reply<Result<(), StoreError>>>) {
-        let Self { connection, checkpointer, lock, .. } = self;
+        let Self { connection, checkpointer, kept, lock, .. } = self;
         checkpointer.stop();
-        let result = checkpoint(&connection, "TRUNCATE").map_err(|error| {
+        let mut result = if kept.is_empty() { Ok(()) } else { Err(StoreError::Disk) };
+        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
             tracing::error!(%error, "the last checkpoint failed; the log will be read at the next start");
-            StoreError::Broken
-        });
+            result = Err(StoreError::Broken);
+        }
         drop(connection);
         drop(lock);
         if let Some(reply) = reply {
