@@ -1,7 +1,7 @@
 //! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
-//! [`Ingest`](crate::ingest::Ingest), and answer; no state lives here.
+//! [`Ingest`], and answer; no state lives here.
 
 mod auth;
 mod caller;

@@ -9,9 +9,7 @@ use bytes::Bytes;
 use sealpost_core::dispatch::Limits;
 use sealpost_core::host::Transport;
 use sealpost_core::http::Header;
-use sealpost_core::{
-    Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind,
-};
+use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
