@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod ingest;
 pub mod samples;
 pub mod secrets;
+pub mod server;
 pub mod shard;
 mod standard_webhooks;
 pub mod storage;

@@ -26,7 +26,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    config: &config::Server,
+    config: config::Server,
     mut stop: watch::Receiver<bool>,
 ) {
     let arrival = config.request_timeout;
@@ -53,13 +53,16 @@ pub(super) async fn serve(
         };
         // Answers are small and written at once; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let router = router.clone().layer(axum::middleware::map_request(move |request: Request| async move {
-            request.map(|body| Body::new(Arriving::new(body, arrival)))
-        }));
+        let router =
+            router.clone().layer(axum::middleware::map_request(move |request: Request| async move {
+                request.map(|body| Body::new(Arriving::new(body, arrival)))
+            }));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(arrival);
-        let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.into_service::<Incoming>()));
+        let connection = http.serve_connection(
+            TokioIo::new(stream),
+            TowerToHyperService::new(router.into_service::<Incoming>()),
+        );
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

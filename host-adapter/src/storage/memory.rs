@@ -110,8 +110,7 @@ impl Memory {
         if let Some(domain) = directory.domain(name) {
             return Ok((domain.clone(), false));
         }
-        directory.insert_domain(Domain::new(directory.next_domain_id(), name));
-        let made = directory.domain(name).cloned().ok_or(StoreError::Broken)?;
+        let made = directory.insert_domain(Domain::new(directory.next_domain_id(), name));
         self.inner.directory.publish(directory);
         Ok((made, true))
     }
@@ -215,7 +214,7 @@ impl Memory {
             if deliveries.len() as u64 >= u64::from(room) || tables.window.room(endpoint.id()) == 0 {
                 break;
             }
-            deliveries.extend(tables.claim(id, endpoint, &directory));
+            deliveries.extend(tables.claim(id, endpoint));
         }
         let next_due = tables.unclaimed(endpoint.id()).first().map(|&(due, _)| due);
         let more = next_due.is_some_and(|due| due <= now) && tables.window.room(endpoint.id()) > 0;
@@ -366,7 +365,7 @@ impl Tables {
         own
     }
 
-    fn claim(&mut self, id: DeliveryId, endpoint: &Arc<Endpoint>, directory: &Directory) -> Option<Delivery> {
+    fn claim(&mut self, id: DeliveryId, endpoint: &Arc<Endpoint>) -> Option<Delivery> {
         let row = self.pending.get_mut(&id)?;
         let event = self.events.get(&(id >> 4))?;
         row.claimed = true;
@@ -374,7 +373,7 @@ impl Tables {
         Some(Delivery {
             id,
             endpoint: endpoint.clone(),
-            domain: directory.domain(&event.domain)?.name().clone(),
+            domain: event.domain.clone(),
             event_id: event.id.clone(),
             kind: row.kind,
             data: event.data.clone(),
@@ -407,6 +406,8 @@ impl Tables {
         let before = self.pending.len();
         self.pending.retain(|_, row| (row.endpoint, row.domain, row.kind) != (endpoint, domain, kind));
         self.accounting.cancelled += (before - self.pending.len()) as u64;
+        let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
+        self.window.correct(endpoint, next_due);
     }
 }
 

@@ -23,7 +23,7 @@
 //! delivery that is due, and both the endpoint's quota and the window have room. All others wait in the
 //! store. When one of them is due and there is room, the endpoint's shard gets one [`ToShard::Backlog`];
 //! it calls [`Store::refill`] as its lane has room, and is answered by [`ToShard::Refilled`] with the
-//! oldest due ones. A delivery leaves the window by its record: an end, or a retry that is not kept.
+//! oldest due ones, which may be none. A delivery leaves the window by its record: an end, or a retry that is not kept.
 //!
 //! Messages to a shard come in commit order, and the records of a commit before its claims. An endpoint's
 //! deliveries all go to one shard, [`Endpoint::shard`].
@@ -60,16 +60,21 @@
 
 pub mod accounting;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod conformance;
 pub mod delivery;
 pub mod directory;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 pub mod memory;
 mod outbox;
+pub mod sqlite;
 mod window;
 
 use std::{
     fmt,
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -82,17 +87,34 @@ pub use directory::{ApiKey, Directory, Domain, DomainId, MAX_URLS, WebhookError}
 pub use event::{AppendError, Appended, Conflict, EventQuery, NewEvent, Position, Seq, StoredEvent};
 pub use memory::Memory;
 pub use outbox::Inbox;
+pub use sqlite::{OpenError, Sqlite};
 
-use crate::secrets::Secret;
+use crate::secrets::{MasterKey, Secret};
 
 /// A store of either kind. Cheap to clone; all clones are one store.
 #[derive(Clone)]
 pub enum Store {
+    /// In an SQLite file.
+    Sqlite(Sqlite),
     /// In memory: gone with the process.
     Memory(Memory),
 }
 
 impl Store {
+    /// Opens the SQLite store in a data directory, which is made where there is none, and the inbox of each
+    /// shard. Blocks: it takes a walk over the pending deliveries.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        directory: &Path,
+        master_key: &MasterKey,
+        settings: &Settings,
+    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+        let (sqlite, inboxes) = Sqlite::open(directory, master_key, settings)?;
+        Ok((Self::Sqlite(sqlite), inboxes))
+    }
+
     /// An empty store in memory, and the inbox of each shard. Needs a running tokio runtime.
     #[must_use]
     pub fn in_memory(settings: &Settings) -> (Self, Vec<Inbox>) {
@@ -104,6 +126,7 @@ impl Store {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         match self {
+            Self::Sqlite(store) => store.identity(),
             Self::Memory(store) => store.identity(),
         }
     }
@@ -112,6 +135,7 @@ impl Store {
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         match self {
+            Self::Sqlite(store) => store.directory(),
             Self::Memory(store) => store.directory(),
         }
     }
@@ -122,6 +146,7 @@ impl Store {
     /// The store cannot write.
     pub async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
         match self {
+            Self::Sqlite(store) => store.create_domain(name).await,
             Self::Memory(store) => store.create_domain(name),
         }
     }
@@ -138,6 +163,7 @@ impl Store {
         urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         match self {
+            Self::Sqlite(store) => store.create_webhook(domain, kind, urls).await,
             Self::Memory(store) => store.create_webhook(domain, kind, urls),
         }
     }
@@ -154,6 +180,7 @@ impl Store {
         urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         match self {
+            Self::Sqlite(store) => store.replace_webhook(domain, kind, urls).await,
             Self::Memory(store) => store.replace_webhook(domain, kind, urls),
         }
     }
@@ -168,6 +195,7 @@ impl Store {
         kind: WebhookKind,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         match self {
+            Self::Sqlite(store) => store.delete_webhook(domain, kind).await,
             Self::Memory(store) => store.delete_webhook(domain, kind),
         }
     }
@@ -178,6 +206,7 @@ impl Store {
     /// The store cannot write.
     pub async fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(store) => store.set_signing_key(key).await,
             Self::Memory(store) => store.set_signing_key(key),
         }
     }
@@ -188,6 +217,7 @@ impl Store {
     /// The store cannot write.
     pub async fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(store) => store.add_api_key(key).await,
             Self::Memory(store) => store.add_api_key(key),
         }
     }
@@ -204,6 +234,7 @@ impl Store {
         partial: bool,
     ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
         match self {
+            Self::Sqlite(store) => store.append(domain, events, partial).await,
             Self::Memory(store) => store.append(domain, &events, partial),
         }
     }
@@ -214,6 +245,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
         match self {
+            Self::Sqlite(store) => store.events(query).await,
             Self::Memory(store) => Ok(store.events(&query)),
         }
     }
@@ -222,6 +254,7 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> Seq {
         match self {
+            Self::Sqlite(store) => store.snapshot(),
             Self::Memory(store) => store.snapshot(),
         }
     }
@@ -230,6 +263,7 @@ impl Store {
     /// asks again only after that answer.
     pub fn refill(&self, endpoint: EndpointId, room: u32) {
         match self {
+            Self::Sqlite(store) => store.refill(endpoint, room),
             Self::Memory(store) => store.refill(endpoint, room),
         }
     }
@@ -238,15 +272,16 @@ impl Store {
     /// `urgent`, the store may wait a moment for more.
     pub fn record(&self, shard: usize, settled: Vec<Settled>, urgent: bool) {
         match self {
+            Self::Sqlite(store) => store.record(shard, settled, urgent),
             Self::Memory(store) => store.record(shard, &settled),
         }
-        let _ = urgent;
     }
 
     /// The counts as of the last commit.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
         match self {
+            Self::Sqlite(store) => store.accounting(),
             Self::Memory(store) => store.accounting(),
         }
     }
@@ -258,6 +293,7 @@ impl Store {
     /// The store cannot write.
     pub async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {
         match self {
+            Self::Sqlite(store) => store.retain(accepted_before, slice).await,
             Self::Memory(store) => Ok(store.retain(accepted_before, slice)),
         }
     }
@@ -266,13 +302,14 @@ impl Store {
     #[must_use]
     pub fn lease_left(&self) -> Duration {
         match self {
-            Self::Memory(_) => Duration::MAX,
+            Self::Sqlite(_) | Self::Memory(_) => Duration::MAX,
         }
     }
 
     /// Waits until the store is broken, and says why. Never returns while it is well.
     pub async fn broken(&self) -> String {
         match self {
+            Self::Sqlite(store) => store.broken().await,
             Self::Memory(_) => std::future::pending().await,
         }
     }
@@ -283,6 +320,7 @@ impl Store {
     /// The store is broken.
     pub async fn flush(&self) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(store) => store.flush().await,
             Self::Memory(_) => Ok(()),
         }
     }
@@ -294,6 +332,7 @@ impl Store {
     /// What waited could not be committed.
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(store) => store.close().await,
             Self::Memory(_) => Ok(()),
         }
     }
@@ -316,8 +355,8 @@ pub struct Settings {
     pub min_free: u64,
     /// How long records wait for company while nobody else waits for a commit.
     pub outcome_linger: Duration,
-    /// Requests that may wait for the writer; further ones wait for their turn to wait.
-    pub queue: usize,
+    /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
+    pub queue_bytes: u64,
     /// Connections that answer reads, each at most one read at a time.
     pub readers: usize,
 }
@@ -332,7 +371,7 @@ impl Default for Settings {
             max_pending: 10_000_000,
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
-            queue: 1024,
+            queue_bytes: 64 << 20,
             readers: 4,
         }
     }
