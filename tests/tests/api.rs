@@ -24,11 +24,11 @@ fn submit(api: &Api, body: &str) -> Response {
 /// One request as these bytes, and everything that comes back.
 fn raw(server: &Server, request: &[u8]) -> String {
     let address = server.url("").replace("http://", "");
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.write_all(request).unwrap();
+    let mut socket = TcpStream::connect(address).expect("a connection");
+    socket.write_all(request).expect("written");
     let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    socket.read_to_end(&mut answer).expect("an answer");
+    String::from_utf8(answer).expect("UTF-8")
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn the_test_call_tells_what_the_receiver_answered() {
     test("http://169.254.169.254/latest").expect(400);
     signature::check(&receiver.requests()[0].body, SIGNING_KEY);
     assert_eq!(receiver.requests()[0].json()["event-data"]["event"], "unsubscribed");
-    receiver.stop();
-    assert_eq!(test(&url).expect(200).json()["code"], 0);
+    let nobody = format!("http://{}/", Receiver::start().stop());
+    assert_eq!(test(&nobody).expect(200).json()["code"], 0);
     assert_eq!(server.api().get(&events()).expect(200).json()["items"], serde_json::json!([]));
 }
 
