@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::super::key;
 use super::receiver::{self, Arrival};
 use crate::clock::SystemClock;
 use crate::entropy;
@@ -62,7 +63,7 @@ impl Demo {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .new_agent();
-        let authorization = super::super::key::basic(&self.api_key);
+        let authorization = key::basic(&self.api_key);
         let webhooks = format!("http://{}/v3/domains/{DEMO}/webhooks", self.server);
         for kind in WebhookKind::ALL {
             let create = agent.post(&webhooks).header("Authorization", &authorization);
@@ -89,6 +90,8 @@ impl Demo {
     /// What to try next.
     fn hints(&self, hook: &str) -> String {
         let (server, key) = (format!("http://{}", self.server), self.api_key.expose());
+        // As it was called: it need not lie in the shell's path.
+        let sealpost = std::env::args().next().unwrap_or_else(|| "sealpost".to_owned());
         format!(
             r#"
 Now it is your turn. The domain example.com has no webhooks yet:
@@ -96,7 +99,7 @@ Now it is your turn. The domain example.com has no webhooks yet:
   curl -s --user 'api:{key}' {server}/v3/domains/example.com/webhooks -F id=clicked -F url={hook}mine
   curl -s --user 'api:{key}' {server}/v3/example.com/events -H 'Content-Type: application/json' -d '{{"event":"clicked","recipient":"alice@example.net","url":"https://example.com/"}}'
   curl -s --user 'api:{key}' '{server}/v3/example.com/events?event=clicked&pretty=yes'
-  SEALPOST_API_KEY={key} sealpost send --server {server} sample:clicked
+  SEALPOST_API_KEY={key} {sealpost} send --server {server} sample:clicked
 
 Deliveries to {hook} are printed here. Ctrl-C ends the server.
 "#
@@ -115,9 +118,9 @@ fn expect_200(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> 
 /// Prints this many deliveries.
 async fn print(arrivals: &mut mpsc::Receiver<Arrival>, count: usize) {
     for _ in 0..count {
-        let Some(Arrival { path, event, id, fault }) = arrivals.recv().await else { return };
+        let Some(Arrival { path, kind, id, fault }) = arrivals.recv().await else { return };
         let verdict = fault.map_or_else(|| "signature valid".to_owned(), |why| format!("NOT VALID: {why}"));
-        say(&format!("received {event:<13} id {id:<23} at {path:<6} {verdict}"));
+        say(&format!("received {kind:<14} id {id:<23} at {path:<6} {verdict}"));
     }
 }
 

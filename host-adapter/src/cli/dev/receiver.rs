@@ -11,7 +11,7 @@ use axum::http::{StatusCode, Uri};
 use sealpost_core::host::Clock as _;
 use sealpost_core::json::Text;
 use sealpost_core::sign::{self, DEFAULT_WINDOW, ReplayGuard, SigningKey};
-use sealpost_core::{RawJson, json};
+use sealpost_core::{EventKind, RawJson, Severity, WebhookKind, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -30,7 +30,8 @@ pub(super) async fn listen() -> io::Result<TcpListener> {
 /// What has arrived.
 pub(super) struct Arrival {
     pub(super) path: String,
-    pub(super) event: String,
+    /// The name of the webhook, or of the event where there is none.
+    pub(super) kind: String,
     pub(super) id: String,
     /// Why the payload is not valid, if it is not.
     pub(super) fault: Option<String>,
@@ -66,9 +67,12 @@ impl Receiver {
         let verified = sign::verify(body, &self.key, self.clock.unix(), DEFAULT_WINDOW, &mut guard);
         let event = json::check(body).ok().and_then(|payload| payload.member("event-data"));
         let word = |name| event?.member(name).and_then(RawJson::as_text).and_then(Text::as_plain);
-        let word = |name| word(name).unwrap_or("(none)").to_owned();
+        let severity = word("severity").and_then(Severity::parse);
+        let webhook = word("event").and_then(EventKind::parse).and_then(|event| event.webhook(severity));
+        let kind = webhook.map(WebhookKind::as_str).or_else(|| word("event"));
+        let text = |word: Option<&str>| word.unwrap_or("(none)").to_owned();
         let fault = verified.err().map(|why| why.to_string());
-        Arrival { path: path.to_owned(), event: word("event"), id: word("id"), fault }
+        Arrival { path: path.to_owned(), kind: text(kind), id: text(word("id")), fault }
     }
 }
 
@@ -83,7 +87,8 @@ mod tests {
         let key = SigningKey::new(b"key-1").unwrap();
         let clock = SystemClock::new();
         let block = key.sign(clock.unix(), Token::from_entropy([7; 25]));
-        let payload = Payload::new(&block, br#"{"event":"opened","id":"e1"}"#).chunks().concat();
+        let payload =
+            Payload::new(&block, br#"{"event":"failed","severity":"permanent","id":"e1"}"#).chunks().concat();
         let judge = |key: &[u8]| {
             let (arrived, _) = mpsc::channel(1);
             let key = SigningKey::new(key).unwrap();
@@ -92,7 +97,7 @@ mod tests {
 
         let (right, wrong) = (judge(b"key-1"), judge(b"key-2"));
 
-        assert_eq!((right.event.as_str(), right.id.as_str(), right.fault), ("opened", "e1", None));
+        assert_eq!((right.kind.as_str(), right.id.as_str(), right.fault), ("permanent_fail", "e1", None));
         assert!(wrong.fault.is_some_and(|why| why.contains("not of this signing key")));
     }
 }
