@@ -42,7 +42,9 @@ impl Api {
         let egress = EgressRules { allow: vec![loopback], ..EgressRules::default() };
         let client = ClientConfig { egress, deadline: Duration::from_millis(500), ..ClientConfig::default() };
         let client = Arc::new(Client::new(client).expect("a client"));
-        let setup = Setup { store, client, clock: SystemClock::new(), limits, keys, public_url: None };
+        let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
+        let clock = SystemClock::new();
+        let setup = Setup { store, client, clock, limits, keys, public_url: None, trusted_proxies };
         let app = App::new(setup);
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }

@@ -83,6 +83,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
             .public_url
             .as_ref()
             .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        trusted_proxies: config.server.trusted_proxies.clone(),
         client,
     });
     let (stop, stopped) = watch::channel(false);
