@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
                 };
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.coding = elements.last();
+            self.coding = elements.next_back();
         } else if name.eq_ignore_ascii_case(b"retry-after") {
             self.retry_after = self.retry_after.or(Some(value));
         }
