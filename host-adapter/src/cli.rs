@@ -1,8 +1,11 @@
 //! The command line: reads arguments, calls the library, says what went wrong, chooses the exit code.
 
+mod dev;
 mod failure;
 mod key;
 mod send;
+mod serve;
+mod server_args;
 mod verify;
 
 use std::ffi::OsString;
@@ -29,6 +32,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Dev(dev::Args),
     Send(send::Args),
     Verify(verify::Args),
 }
@@ -46,6 +51,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Dev(args) => dev::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -18,12 +18,14 @@ use sealpost_core::{Duration as Millis, Gone, Schedule};
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
+use crate::secrets::Secret;
+
 pub use error::{ConfigError, Origin};
 pub use layers::{Flag, Profile, Sources};
-pub use value::{DomainName, LogFormat, Secret};
+pub use value::{DomainName, LogFormat};
 
 use layers::Layers;
-pub(crate) use value::{BASE_URL, base_url, duration};
+pub(crate) use value::{BASE_URL, KEY, base_url, duration, key};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +177,15 @@ impl Config {
         Self::read(&mut Layers::of(sources)?)
     }
 
+    /// The fixed keys of [`Profile::Dev`].
+    ///
+    /// # Errors
+    /// None that a test of this crate would not have found.
+    pub fn dev_keys() -> Result<Keys, ConfigError> {
+        let profile = Profile::Dev { data: PathBuf::from("unused") };
+        Ok(Self::load(&Sources { profile, ..Sources::default() })?.keys)
+    }
+
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             server: Server::read(layers)?,
@@ -220,9 +231,9 @@ impl Storage {
 impl Keys {
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         Ok(Self {
-            api: layers.secret("keys.api", value::KEY, Secret::key)?,
-            signing: layers.secret("keys.signing", value::KEY, Secret::key)?,
-            master: layers.secret("keys.master", value::MASTER, Secret::master)?,
+            api: layers.secret("keys.api", KEY, key)?,
+            signing: layers.secret("keys.signing", KEY, key)?,
+            master: layers.secret("keys.master", value::MASTER, value::master_key)?,
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::storage::{AppendError, Appended, Conflict, Store};
 
+pub(crate) use prepare::completed;
 pub use split::Packing;
 
 /// Takes submissions. Cheap to clone.
@@ -36,6 +37,10 @@ const MEMORY_WAIT: Duration = Duration::from_secs(5);
 const INLINE_BYTES: usize = 64 * 1024;
 /// How many faults are told one by one.
 const FAULTS_TOLD: usize = 100;
+
+/// Room in memory for one body and what becomes of it, which is about twice its size.
+#[derive(Debug)]
+pub struct Room(#[expect(dead_code, reason = "held, not used")] OwnedSemaphorePermit);
 
 /// What a client submits to a domain.
 pub struct Submission {
@@ -129,26 +134,40 @@ impl Ingest {
     }
 
     /// Room in memory for a body of so many bytes, or of the greatest size where that is not known. To be
-    /// held until the submission has been answered.
+    /// had before the body is read.
     ///
     /// # Errors
     /// [`Rejection::Full`] if there is none for five seconds.
-    pub async fn room(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Rejection> {
+    pub async fn room(&self, bytes: Option<u64>) -> Result<Room, Rejection> {
         let most = self.limits.batch_bytes as u64;
         let permits = kibibytes(bytes.unwrap_or(most).min(most));
         let room = self.memory.clone().acquire_many_owned(permits);
         match tokio::time::timeout(MEMORY_WAIT, room).await {
-            Ok(Ok(room)) => Ok(room),
+            Ok(Ok(room)) => Ok(Room(room)),
             _ => Err(Rejection::Full),
         }
     }
 
     /// Stores the events of a submission with their deliveries, and answers when they are synced. A caller
-    /// that goes away early changes nothing about that: a batch is one message to the store.
+    /// that goes away early changes nothing about that, nor does it free the room before its time.
     ///
     /// # Errors
     /// See [`Rejection`]; nothing was stored then.
-    pub async fn submit(&self, domain: &Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
+    pub async fn submit(
+        &self,
+        domain: &Arc<str>,
+        submission: Submission,
+        room: Room,
+    ) -> Result<Receipt, Rejection> {
+        let (ingest, domain) = (self.clone(), domain.clone());
+        let work = tokio::spawn(async move {
+            let _room = room;
+            ingest.work(domain, submission).await
+        });
+        work.await.map_err(|_| Rejection::Unavailable)?
+    }
+
+    async fn work(&self, domain: Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
         let partial = submission.partial;
         let frame = Frame {
             domain: domain.clone(),
@@ -162,7 +181,7 @@ impl Ingest {
         } else {
             prepare(&frame, &submission)?
         };
-        self.store(domain, batch, partial).await
+        self.store(&domain, batch, partial).await
     }
 
     async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {

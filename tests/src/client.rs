@@ -162,7 +162,8 @@ impl Response {
 }
 
 /// The value of an `Authorization` field (RFC 7617).
-fn basic(user: &str, password: &str) -> String {
+#[must_use]
+pub fn basic(user: &str, password: &str) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::from("Basic ");
     for chunk in format!("{user}:{password}").as_bytes().chunks(3) {

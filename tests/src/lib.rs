@@ -7,7 +7,7 @@ mod receiver;
 mod server;
 pub mod signature;
 
-pub use client::{Api, Response};
+pub use client::{Api, Response, basic};
 pub use program::sealpost;
 pub use receiver::{Receiver, Reply, Request};
 pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server};

@@ -79,6 +79,8 @@ pub enum Error {
     Full,
     /// The store cannot write or read at the moment.
     Unavailable,
+    /// Something that cannot be, was. A fault of this program.
+    Internal,
 }
 
 /// Seconds after which a client is asked to come back when there was no room.
@@ -111,6 +113,7 @@ impl Error {
             Self::Conflicts(_) => StatusCode::CONFLICT,
             Self::Full => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -164,6 +167,7 @@ impl fmt::Display for Error {
             Self::Unavailable => f.write_str(
                 "The store is not available at the moment; nothing was stored, send it again later",
             ),
+            Self::Internal => f.write_str("A fault in the server; please report it"),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
-//! [`Ingest`](crate::ingest::Ingest), and answer; no state lives here.
+//! [`Ingest`], and answer; no state lives here.
 
 mod auth;
+mod base_url;
 mod caller;
 mod domains;
 mod error;
@@ -17,11 +18,13 @@ mod submit;
 mod testing;
 mod webhooks;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use ipnet::IpNet;
 
 use self::caller::Scope;
 use self::events::CursorKey;
@@ -29,6 +32,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
 use crate::storage::Store;
+use crate::transport::Client;
 
 pub use error::Error;
 
@@ -39,9 +43,12 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     ingest: Ingest,
+    client: Arc<Client>,
+    clock: SystemClock,
     cursor_key: CursorKey,
     keys: Vec<[u8; 32]>,
     public_url: Option<String>,
+    trusted_proxies: Vec<IpNet>,
     draining: AtomicBool,
 }
 
@@ -49,6 +56,8 @@ struct Inner {
 pub struct Setup {
     /// The store.
     pub store: Store,
+    /// What test calls go through, and what judges new endpoints.
+    pub client: Arc<Client>,
     /// The clock that dates events.
     pub clock: SystemClock,
     /// What one submission may hold.
@@ -57,18 +66,24 @@ pub struct Setup {
     pub keys: Vec<[u8; 32]>,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
+    /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed where there is no `public_url`.
+    /// A peer is known by the request's [`ConnectInfo`](axum::extract::ConnectInfo) extension.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl App {
     /// The API over this setup.
     #[must_use]
-    pub fn new(Setup { store, clock, limits, keys, public_url }: Setup) -> Self {
+    pub fn new(Setup { store, client, clock, limits, keys, public_url, trusted_proxies }: Setup) -> Self {
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             cursor_key: CursorKey::new(&store.identity().cursor_key),
             store,
+            client,
+            clock,
             keys,
             public_url,
+            trusted_proxies,
             draining: AtomicBool::new(false),
         }))
     }
@@ -90,12 +105,24 @@ impl App {
         &self.0.ingest
     }
 
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    fn clock(&self) -> SystemClock {
+        self.0.clock
+    }
+
     fn cursor_key(&self) -> &CursorKey {
         &self.0.cursor_key
     }
 
     fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
+    }
+
+    fn trusts_proxy(&self, peer: IpAddr) -> bool {
+        self.0.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
     /// What the key with this hash is good for; `None` if nobody knows it. Compares with all keys in

@@ -1,5 +1,8 @@
 //! What the tests of the API share: the router over a store in memory, asked without a socket.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::response::Parts;
@@ -14,6 +17,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::secrets::{Secret, hash_api_key};
 use crate::storage::{Inbox, Settings, Store};
+use crate::transport::{Client, ClientConfig, EgressRules};
 
 /// An API with the domain `a.test`, the key `key-1` and the signing key `signing-1`.
 pub(super) struct Api {
@@ -34,7 +38,14 @@ impl Api {
         store.create_domain("a.test").await.expect("a domain");
         store.set_signing_key(Secret::new("signing-1")).await.expect("a signing key");
         let keys = vec![hash_api_key("key-1")];
-        let app = App::new(Setup { store, clock: SystemClock::new(), limits, keys, public_url: None });
+        let loopback = "127.0.0.0/8".parse().expect("a network");
+        let egress = EgressRules { allow: vec![loopback], ..EgressRules::default() };
+        let client = ClientConfig { egress, deadline: Duration::from_millis(500), ..ClientConfig::default() };
+        let client = Arc::new(Client::new(client).expect("a client"));
+        let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
+        let clock = SystemClock::new();
+        let setup = Setup { store, client, clock, limits, keys, public_url: None, trusted_proxies };
+        let app = App::new(setup);
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }
 

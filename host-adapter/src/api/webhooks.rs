@@ -1,5 +1,6 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
+mod test_call;
 mod url;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, put};
 use sealpost_core::WebhookKind;
 use serde::Serialize;
 
@@ -18,12 +19,13 @@ use super::caller::{OfDomain, path_parameter};
 use super::error::Error;
 use super::form::Form;
 use super::reply;
-use crate::storage::{Endpoint, EndpointUrl, MAX_URLS};
+use crate::storage::{Domain, Endpoint, EndpointUrl, MAX_URLS};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/v3/domains/{domain}/webhooks", get(list).post(create))
         .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
+        .route("/v3/domains/{domain}/webhooks/{type}/test", put(test_call::test))
 }
 
 /// The URLs of one webhook, without their credentials.
@@ -76,7 +78,7 @@ async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) 
     if !domain.webhook(kind).is_empty() {
         return Err(Error::WebhookExists(kind));
     }
-    let urls = urls(&app, &form).await?;
+    let urls = urls(&app, &domain, &form).await?;
     let webhook = app.store().create_webhook(domain.name(), kind, urls).await;
     let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
     Ok(changed("Webhook has been created", &webhook))
@@ -91,7 +93,7 @@ async fn replace(
     if domain.webhook(kind).is_empty() {
         return Err(Error::UnknownWebhook);
     }
-    let urls = urls(&app, &form).await?;
+    let urls = urls(&app, &domain, &form).await?;
     let webhook = app.store().replace_webhook(domain.name(), kind, urls).await;
     let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
     Ok(changed("Webhook has been updated", &webhook))
@@ -109,7 +111,7 @@ async fn remove(
 }
 
 /// The URLs of the form, each once: one to three, in normal form and allowed by the egress guard.
-async fn urls(app: &App, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
+async fn urls(app: &App, domain: &Domain, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
     let mut texts = Vec::new();
     for text in form.all("url").map(str::trim).filter(|text| !text.is_empty()) {
         if !texts.contains(&text) {
@@ -126,7 +128,7 @@ async fn urls(app: &App, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
     }
     let mut urls = Vec::with_capacity(texts.len());
     for text in texts {
-        urls.push(url::vet(app, text).await?);
+        urls.push(url::vet(app, domain, text).await?);
     }
     Ok(urls)
 }
@@ -239,6 +241,11 @@ mod tests {
         let hidden = "url=https://user:pass@8.8.8.8/";
         let (_, body) = api.form("POST", WEBHOOKS, &format!("id=unsubscribe&{hidden}&{hidden}")).await;
         assert!(body.contains("\"urls\":[\"https://user:***@8.8.8.8/\"]"), "{body}");
+        let masked = "url=https://user:***@8.8.8.8/";
+        let merged = format!("{masked}&url=https://8.8.8.8/new");
+        assert_eq!(api.form("PUT", "/v3/domains/a.test/webhooks/unsubscribed", &merged).await.0, 200);
+        let (status, refused) = api.form("POST", WEBHOOKS, "id=opened&url=https://a:***@8.8.8.8/").await;
+        assert!(status == 400 && refused.contains("masked"), "{refused}");
         let (_, refused) = api.form("POST", WEBHOOKS, "id=opened&url=ftp://user:pass@8.8.8.8/").await;
         assert!(!refused.contains("pass"), "{refused}");
         let (head, _) = api.send(Request::get(CLICKED), Body::empty()).await;

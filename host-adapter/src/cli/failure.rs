@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::server;
 
 /// Why a command failed, for the person at the terminal.
 pub(super) enum Failure {
@@ -37,6 +38,15 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<server::Error> for Failure {
+    fn from(error: server::Error) -> Self {
+        match error {
+            server::Error::Client(error) => Self::Usage(format!("egress.ca_file: {error}")),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 

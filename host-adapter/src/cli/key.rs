@@ -2,8 +2,12 @@
 
 use std::env::{VarError, var};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::failure::Failure;
-use crate::config::Secret;
+use crate::config;
+use crate::secrets::Secret;
 
 /// The key of the flag, else of the environment variable. `what` names it in the errors.
 pub(super) fn given(flag: Option<&Secret>, variable: &str, what: &str) -> Result<Secret, Failure> {
@@ -17,7 +21,12 @@ pub(super) fn given(flag: Option<&Secret>, variable: &str, what: &str) -> Result
     }
 }
 
+/// The value of an `Authorization` header with this API key (RFC 7617).
+pub(super) fn basic(api_key: &Secret) -> String {
+    format!("Basic {}", STANDARD.encode(format!("api:{}", api_key.expose())))
+}
+
 /// For clap: a key, or what it must look like.
 pub(super) fn parse(text: &str) -> Result<Secret, String> {
-    Secret::key(text).ok_or_else(|| "a key has 1 to 256 visible ASCII characters".to_owned())
+    config::key(text).ok_or_else(|| format!("a key has {}", config::KEY))
 }

@@ -14,8 +14,9 @@ use url::Url;
 use super::failure::Failure;
 use super::key;
 use crate::clock::SystemClock;
-use crate::config::{self, DomainName, Secret};
+use crate::config::{self, DomainName};
 use crate::samples;
+use crate::secrets::Secret;
 
 use batch::Batches;
 use client::{Client, Stored};

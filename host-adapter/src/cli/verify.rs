@@ -10,7 +10,8 @@ use sealpost_core::{Duration, RawJson, UnixTime};
 use super::failure::Failure;
 use super::key;
 use crate::clock::SystemClock;
-use crate::config::{self, Secret};
+use crate::config;
+use crate::secrets::Secret;
 
 /// The largest payload that is read: more than the largest event-data that can be configured.
 const MAX_PAYLOAD: u64 = 8 << 20;

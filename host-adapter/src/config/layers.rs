@@ -11,7 +11,8 @@ use std::time::Duration;
 use sealpost_core::{Duration as Millis, Schedule};
 
 use super::error::{ConfigError, Origin};
-use super::value::{self, Secret};
+use super::value;
+use crate::secrets::Secret;
 
 /// Documents every key, and is the default.
 const DEFAULT: &str = include_str!("../config.default.toml");
@@ -26,13 +27,16 @@ const ALIASES: [(&str, &str); 3] = [
 ];
 
 /// Which defaults lie below the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// `config.default.toml` alone.
     #[default]
     Serve,
-    /// Set for a laptop: short retries, private targets allowed.
-    Dev,
+    /// `config.dev.toml` above it: set for a laptop.
+    Dev {
+        /// The data directory, unless another one is chosen.
+        data: PathBuf,
+    },
 }
 
 /// Where a configuration comes from; the default is the compiled-in one alone.
@@ -80,8 +84,10 @@ impl Layers {
         for (key, raw) in settings(DEFAULT, &Origin::Default)? {
             layers.0.insert(key, Setting { raw, origin: Origin::Default });
         }
-        if sources.profile == Profile::Dev {
+        if let Profile::Dev { data } = &sources.profile {
             layers.lay_toml(DEV, &Origin::Default)?;
+            let raw = Raw::Text(data.display().to_string());
+            layers.0.insert("storage.data".to_owned(), Setting { raw, origin: Origin::Default });
         }
         if let Some(path) = &sources.file {
             let text = std::fs::read_to_string(path)

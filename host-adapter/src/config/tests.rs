@@ -118,6 +118,7 @@ fn the_dev_profile_lies_below_the_file() {
     assert_eq!(config.delivery.schedule.steps(), [Millis::from_secs(7)]);
     assert!(config.egress.allow.contains(&"127.0.0.0/8".parse().unwrap()));
     assert_eq!(config.domains.names.len(), 2);
+    assert_eq!(config.storage.master_key_file, PathBuf::from("/tmp/dev/master.key"));
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn the_short_names_of_the_keys_win() {
 
     let keys = Config::load(&sources).unwrap().keys;
 
-    assert_eq!((keys.api, keys.signing), (Secret::key("short"), Secret::key("s1")));
+    assert_eq!((keys.api, keys.signing), (Some(Secret::new("short")), Some(Secret::new("s1"))));
 }
 
 #[test]

@@ -11,11 +11,13 @@ use sealpost_core::{Duration as Millis, Gone, Schedule};
 use tracing::level_filters::LevelFilter;
 use url::{Host, Url};
 
+use crate::secrets::{MasterKey, Secret};
+
 pub(super) const SOCKET: &str = "an address and a port, such as 127.0.0.1:8925 or [::1]:8925";
 pub(crate) const BASE_URL: &str = "an absolute http or https URL without credentials, query and fragment, such as https://events.example.com";
 pub(super) const NET: &str = "networks or addresses, such as 10.1.0.0/16 or ::1";
 pub(super) const PATH: &str = "a path";
-pub(super) const KEY: &str = "1 to 256 visible ASCII characters";
+pub(crate) const KEY: &str = "1 to 256 visible ASCII characters";
 pub(super) const MASTER: &str = "32 bytes in base64 (44 characters) or hexadecimal (64 characters)";
 pub(super) const DOMAIN: &str = "domain names, such as example.com";
 pub(super) const SCHEDULE: &str =
@@ -24,39 +26,6 @@ pub(super) const GONE: &str = "retry or stop";
 pub(super) const USER_AGENT: &str = "1 to 256 visible ASCII characters and spaces";
 pub(super) const LOG_FORMAT: &str = "auto, text or json";
 pub(super) const LEVEL: &str = "off, error, warn, info, debug or trace";
-
-/// A key that must not be seen: neither `Debug` nor an error shows it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// A password or signing key: 1 to 256 visible ASCII characters, `None` for anything else.
-    #[must_use]
-    pub fn key(text: &str) -> Option<Self> {
-        let fits = (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    pub(super) fn master(text: &str) -> Option<Self> {
-        use base64::Engine as _;
-        let hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let base64 =
-            || base64::engine::general_purpose::STANDARD.decode(text).is_ok_and(|key| key.len() == 32);
-        (hex || base64()).then(|| Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
 
 /// The name of a sending domain, in lower case, international names in their ASCII form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +77,16 @@ impl LogFormat {
             _ => None,
         }
     }
+}
+
+/// A password or signing key; `None` for anything that a header or a form could not carry.
+pub(crate) fn key(text: &str) -> Option<Secret> {
+    let fits = (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| Secret::new(text))
+}
+
+pub(super) fn master_key(text: &str) -> Option<Secret> {
+    MasterKey::parse(text).ok().map(|_| Secret::new(text))
 }
 
 /// A span of time that is not negative; days have 24 hours.

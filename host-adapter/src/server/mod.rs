@@ -13,6 +13,7 @@ mod retention;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -27,8 +28,8 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
-use crate::storage::{Inbox, Settings, Store, StoreError};
-use crate::transport::{Client, ClientConfig, EgressRules, Guard};
+use crate::storage::{Inbox, OpenError, Settings, Store, StoreError};
+use crate::transport::{Client, ClientConfig, ClientError, EgressRules};
 
 pub use keys::{FirstKeys, KeysError};
 
@@ -67,13 +68,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     for name in &config.domains.names {
         store.create_domain(name.as_str()).await?;
     }
-    let guard = Guard::new(EgressRules {
-        allow: config.egress.allow.clone(),
-        own_listeners: vec![addr],
-        https_only: config.egress.https_only,
-        nat64: config.egress.nat64,
-    });
-    let client = Arc::new(Client::new(client_config(config, guard)).map_err(Error::Client)?);
+    let client = Arc::new(Client::new(client_config(config, addr)).map_err(Error::Client)?);
 
     let (stop_shards, shards_stop) = watch::channel(false);
     let shards = spawn_shards(config, &store, inboxes, &client, &shards_stop)?;
@@ -83,11 +78,16 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         clock: SystemClock::new(),
         limits: config.limits.clone(),
         keys: config.keys.api.iter().map(|key| hash_api_key(key.expose())).collect(),
-        public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        public_url: config
+            .server
+            .public_url
+            .as_ref()
+            .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        trusted_proxies: config.server.trusted_proxies.clone(),
         client,
     });
     let (stop, stopped) = watch::channel(false);
-    let serving = listener::serve(listener, router(app.clone()), &config.server, stopped.clone());
+    let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
     let retention = retention::run(store.clone(), config.storage.retention, stopped);
     info!(%addr, shards = shards.len(), "listening");
     Ok(Running {
@@ -174,7 +174,8 @@ impl Running {
 
 fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
     let data = &config.storage.data;
-    std::fs::create_dir_all(data).map_err(|error| Error::Data(data.display().to_string(), error))?;
+    // The master key's default place is in it, before there is a store.
+    std::fs::create_dir_all(data).map_err(|error| Error::Data(data.clone(), error))?;
     let master = keys::master(config)?;
     let settings = Settings {
         shards: usize::from(config.delivery.shards),
@@ -185,16 +186,21 @@ fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
         outcome_linger: config.storage.outcome_linger,
         ..Settings::default()
     };
-    Store::open(data, &master, &settings).map_err(|error| Error::Open(error.to_string()))
+    Store::open(data, &master, &settings).map_err(Error::Open)
 }
 
-fn client_config(config: &Config, guard: Guard) -> ClientConfig {
+fn client_config(config: &Config, own_listener: SocketAddr) -> ClientConfig {
     let user_agent = match config.delivery.user_agent.as_str() {
         "" => format!("sealpost/{}", env!("CARGO_PKG_VERSION")),
         chosen => chosen.to_owned(),
     };
     ClientConfig {
-        guard,
+        egress: EgressRules {
+            allow: config.egress.allow.clone(),
+            own_listeners: vec![own_listener],
+            https_only: config.egress.https_only,
+            nat64: config.egress.nat64,
+        },
         user_agent,
         deadline: millis(config.delivery.deadline),
         dns_timeout: config.egress.dns_timeout,
@@ -233,7 +239,8 @@ fn spawn_shards(
         let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
         let policy = policy.clone();
         let seed = u32::from_le_bytes(crate::entropy::bytes());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let shard = Shard::new(index, store, inbox, client, policy, seed);
             LocalSet::new().block_on(&runtime, shard.run(stop));
@@ -253,17 +260,17 @@ pub enum Error {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
     /// The data directory cannot be made.
-    Data(String, io::Error),
+    Data(PathBuf, io::Error),
     /// A key is missing or unusable.
     Keys(KeysError),
     /// The store cannot be opened.
-    Open(String),
+    Open(OpenError),
     /// The store cannot be written.
     Store(StoreError),
     /// The store failed while the server ran.
     Broken(String),
     /// The HTTP client cannot be set up.
-    Client(crate::transport::ClientError),
+    Client(ClientError),
     /// No thread for a shard.
     Thread(io::Error),
 }
@@ -287,9 +294,11 @@ impl fmt::Display for Error {
                 write!(f, "{addr} is in use by another program; choose another address with --listen")
             }
             Self::Listen(addr, error) => write!(f, "cannot listen on {addr}: {error}"),
-            Self::Data(path, error) => write!(f, "cannot make the data directory {path}: {error}"),
+            Self::Data(path, error) => {
+                write!(f, "cannot make the data directory {}: {error}", path.display())
+            }
             Self::Keys(error) => error.fmt(f),
-            Self::Open(why) => f.write_str(why),
+            Self::Open(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Broken(why) => write!(f, "the store has failed: {why}"),
             Self::Client(error) => error.fmt(f),

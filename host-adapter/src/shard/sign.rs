@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealpost_core::http::Header;
-use sealpost_core::sign::{EndpointSecret, SigningKey, StandardSignature, Token};
+use sealpost_core::sign::{SigningKey, Token};
 use sealpost_core::{Payload, SignatureBlock, UnixTime};
 use sha2::Sha256;
 
 use crate::entropy;
 use crate::secrets::Secret;
+use crate::standard_webhooks::StandardHeaders;
 use crate::storage::{Delivery, Store};
 
 /// Signs attempts with the account's key of the moment.
@@ -23,13 +24,7 @@ pub(super) struct Signer {
 /// What one attempt sends beside the usual headers.
 pub(super) struct Signed {
     pub(super) payload: Payload<Bytes>,
-    standard: Option<Standard>,
-}
-
-struct Standard {
-    id: String,
-    timestamp: String,
-    signature: StandardSignature,
+    standard: Option<StandardHeaders>,
 }
 
 impl Signer {
@@ -48,7 +43,10 @@ impl Signer {
         };
         let payload = Payload::new(&block, delivery.data.clone());
         let standard = match self.standard_webhooks {
-            true => Some(Standard::sign(delivery, now, &payload)?),
+            true => {
+                let secret = delivery.endpoint.secret();
+                Some(StandardHeaders::sign(secret, &delivery.event_id, now, &payload)?)
+            }
             false => None,
         };
         Some(Signed { payload, standard })
@@ -95,25 +93,9 @@ fn event_time(data: &[u8]) -> UnixTime {
     UnixTime::new(secs.unwrap_or_default(), 0)
 }
 
-impl Standard {
-    fn sign(delivery: &Delivery, now: UnixTime, payload: &Payload<Bytes>) -> Option<Self> {
-        let secret = EndpointSecret::parse(delivery.endpoint.secret().expose()).ok()?;
-        let signature = secret.sign(&delivery.event_id, now, &payload.chunks());
-        Some(Self { id: delivery.event_id.to_string(), timestamp: now.secs().to_string(), signature })
-    }
-}
-
 impl Signed {
     /// The Standard Webhooks headers (<https://www.standardwebhooks.com>), where they are sent.
     pub(super) fn headers(&self) -> Vec<Header<'_>> {
-        let Some(Standard { id, timestamp, signature }) = &self.standard else { return Vec::new() };
-        [
-            ("webhook-id", id.as_str()),
-            ("webhook-timestamp", timestamp.as_str()),
-            ("webhook-signature", signature.as_str()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Header::new(name, value).ok())
-        .collect()
+        self.standard.as_ref().map(StandardHeaders::headers).unwrap_or_default()
     }
 }

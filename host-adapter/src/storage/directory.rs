@@ -27,6 +27,7 @@ pub type DomainId = u32;
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     domains: BTreeMap<Arc<str>, Arc<Domain>>,
+    names: BTreeMap<DomainId, Arc<str>>,
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
     keys: HashMap<[u8; 32], ApiKey>,
     signing_key: Option<Secret>,
@@ -120,8 +121,16 @@ impl Directory {
         same.or_else(|| own.find(|endpoint| endpoint.url().shown() == url.expose())).cloned()
     }
 
-    pub(super) fn insert_domain(&mut self, domain: Domain) {
-        self.domains.insert(domain.name.clone(), Arc::new(domain));
+    /// The name of the domain of this id.
+    pub(super) fn domain_name(&self, id: DomainId) -> Option<&Arc<str>> {
+        self.names.get(&id)
+    }
+
+    pub(super) fn insert_domain(&mut self, domain: Domain) -> Arc<Domain> {
+        let domain = Arc::new(domain);
+        self.names.insert(domain.id, domain.name.clone());
+        self.domains.insert(domain.name.clone(), domain.clone());
+        domain
     }
 
     pub(super) fn insert_endpoint(&mut self, endpoint: Arc<Endpoint>) {
@@ -148,7 +157,7 @@ impl Directory {
 
     /// The id for the next domain: ids are never used twice, because domains are never removed.
     pub(super) fn next_domain_id(&self) -> DomainId {
-        self.domains.values().map(|domain| domain.id + 1).max().unwrap_or(1)
+        self.names.last_key_value().map_or(1, |(last, _)| last + 1)
     }
 
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {

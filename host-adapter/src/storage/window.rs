@@ -112,6 +112,13 @@ impl Window {
         self.set_lane(endpoint, Lane { next_due, told: will_ask, ..lane });
     }
 
+    /// Unclaimed deliveries of an endpoint have gone otherwise than by a refill; this is the due time of the
+    /// first that is left.
+    pub(super) fn correct(&mut self, endpoint: EndpointId, next_due: Option<i64>) {
+        let lane = self.lane(endpoint);
+        self.set_lane(endpoint, Lane { next_due, ..lane });
+    }
+
     /// Endpoints whose shards are to be told of a backlog now; each is returned once until its refill.
     /// Endpoints that are due but have no room stay in the set; only as many can be at their quota as
     /// fill the window, so they cost little to pass over.

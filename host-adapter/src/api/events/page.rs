@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::cursor::{Cursor, Cut};
+use super::cursor::{Cursor, Cut, Walk};
 use crate::api::error::Error;
 use crate::storage::{EventQuery, Position, Store, StoredEvent};
 
@@ -25,6 +25,11 @@ pub(super) struct Page {
     /// The page after it. Of an empty page at the end of a walk: itself.
     pub(super) next: Cursor,
 }
+
+/// Bytes of event-data from which on a page takes no more, so that one request cannot fill the memory.
+const PAGE_BYTES: usize = 4 << 20;
+/// Events read in one go: the page may have so many more than [`PAGE_BYTES`] allows.
+const READ_AT_ONCE: usize = 50;
 
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
@@ -52,25 +57,34 @@ fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
     Cursor { epoch, floor: 0, snapshot: newest, cut, ..cursor }
 }
 
-/// The events of the page at this cursor, in the order of the walk.
+/// The events of the page at this cursor, in the order of the walk: as many as the walk's limit says, or
+/// fewer where they are large.
 async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<StoredEvent>, Error> {
+    let Walk { range, filter, limit, .. } = &cursor.walk;
     let up = cursor.reads_up();
-    let kinds = cursor.walk.filter.kinds();
-    if kinds.is_some_and(<[_]>::is_empty) {
+    if filter.kinds().is_some_and(<[_]>::is_empty) {
         return Ok(Vec::new());
     }
-    let query = EventQuery {
+    let mut query = EventQuery {
         domain: domain.clone(),
-        from: cursor.walk.range.from,
-        to: cursor.walk.range.to,
+        from: range.from,
+        to: range.to,
         floor: cursor.floor,
         snapshot: cursor.snapshot,
-        kinds: kinds.map(<[_]>::to_vec).unwrap_or_default(),
+        kinds: filter.kinds().map(<[_]>::to_vec).unwrap_or_default(),
         ascending: up,
         after: Some(bound(cursor.cut, up)),
-        limit: cursor.walk.limit.into(),
+        limit: 0,
     };
-    let mut events = store.events(query).await?;
+    let (mut events, mut bytes, mut ended) = (Vec::new(), 0, false);
+    while !ended && events.len() < usize::from(*limit) && bytes < PAGE_BYTES {
+        query.limit = READ_AT_ONCE.min(usize::from(*limit) - events.len());
+        let more = store.events(query.clone()).await?;
+        ended = more.len() < query.limit;
+        bytes += more.iter().map(|event| event.data.len()).sum::<usize>();
+        query.after = more.last().map(|event| event.position).or(query.after);
+        events.extend(more);
+    }
     if !cursor.forward {
         events.reverse();
     }
@@ -103,4 +117,39 @@ impl Page {
 fn edge(event: &StoredEvent, above: bool) -> Cut {
     let Position { timestamp, seq } = event.position;
     Cut { timestamp, seq: if above { seq } else { seq.saturating_sub(1) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_core::EventKind;
+
+    use super::super::filter::Filter;
+    use super::super::range::Range;
+    use super::*;
+    use crate::storage::{NewEvent, Settings};
+
+    #[tokio::test]
+    async fn large_events_make_shorter_pages_and_none_is_lost() {
+        let (store, _inboxes) = Store::in_memory(&Settings::default());
+        let domain: Arc<str> = "a.test".into();
+        store.create_domain(&domain).await.expect("a domain");
+        let large = Bytes::from(vec![b' '; 256 * 1024]);
+        let event = |at: u8| NewEvent {
+            id: at.to_string().into(),
+            timestamp: at.into(),
+            kind: EventKind::Opened,
+            webhook: None,
+            data: large.clone(),
+            digest: [at; 32],
+        };
+        store.append(&domain, (0..120).map(event).collect(), false).await.expect("appended");
+        let range = Range { from: 0, to: 200, ascending: true };
+        let walk = Walk { range, filter: Filter::default(), limit: 100, pretty: false };
+        let mut cursor = Cursor::first(walk, store.identity().epoch, store.snapshot());
+        for expected in [50, 50, 20, 0] {
+            let page = turn_to(&store, &domain, cursor).await.expect("a page");
+            assert_eq!(page.items.len(), expected);
+            cursor = page.next;
+        }
+    }
 }

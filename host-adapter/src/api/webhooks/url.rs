@@ -1,18 +1,56 @@
 //! A webhook URL on its way in: normal form first, then the egress guard's verdict.
 
+use std::fmt;
+use std::sync::Arc;
+
+use sealpost_core::{Url, WebhookKind};
+
 use crate::api::App;
 use crate::api::error::Error;
-use crate::storage::EndpointUrl;
+use crate::storage::{Domain, Endpoint, EndpointUrl};
+use crate::transport::normalise;
 
-/// The URL in normal form, if webhooks may be sent to it.
-pub(super) async fn vet(_app: &App, text: &str) -> Result<EndpointUrl, Error> {
-    let parsed = ::url::Url::parse(text).map_err(|error| bad(text, error))?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
-        return Err(bad(text, "its scheme must be https or http, and it must have a host"));
+/// The URL in normal form, if webhooks of this domain may be sent to it.
+pub(super) async fn vet(app: &App, domain: &Domain, text: &str) -> Result<EndpointUrl, Error> {
+    let bad = |reason: &dyn fmt::Display| Error::BadUrl { shown: shown(text), reason: reason.to_string() };
+    let normal = normalise(text).map_err(|error| bad(&error))?;
+    let url = EndpointUrl::new(&normal);
+    if is_masked(&url) && known(domain, &url).is_none() {
+        return Err(bad(&"its credentials are masked; send the real ones"));
     }
-    Ok(EndpointUrl::new(parsed.as_str()))
+    let parsed = Url::parse(&normal).map_err(|error| bad(&error))?;
+    app.client().check_endpoint(&parsed).await.map_err(|denied| bad(&denied))?;
+    Ok(url)
 }
 
-fn bad(text: &str, reason: impl std::fmt::Display) -> Error {
-    Error::BadUrl { shown: EndpointUrl::new(text).shown().to_owned(), reason: reason.to_string() }
+/// The endpoint of the domain that has this URL, or shows it.
+pub(super) fn known(domain: &Domain, url: &EndpointUrl) -> Option<Arc<Endpoint>> {
+    let mut endpoints = WebhookKind::ALL.into_iter().flat_map(|kind| domain.webhook(kind));
+    endpoints.find(|known| known.url() == url || known.url().shown() == url.expose()).cloned()
+}
+
+/// Whether a URL is what a listing showed in place of one with credentials.
+fn is_masked(url: &EndpointUrl) -> bool {
+    url.expose() == url.shown() && url.shown().contains("***@")
+}
+
+/// A URL that may be anything, without credentials and not too long to repeat.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let shown = EndpointUrl::new(text).shown().to_owned();
+    match shown.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", shown.get(..end).unwrap_or_default()),
+        None => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_url_is_repeated_without_credentials_and_in_part() {
+        assert_eq!(shown("ftp://user:pass@a.test/"), "ftp://user:***@a.test/");
+        assert_eq!(shown(&"é".repeat(5000)).chars().count(), 203);
+    }
 }

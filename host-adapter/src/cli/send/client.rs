@@ -4,12 +4,12 @@ use std::io::Read as _;
 use std::thread::sleep;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use url::Url;
 
-use crate::config::{DomainName, Secret};
+use super::super::key;
+use crate::config::DomainName;
+use crate::secrets::Secret;
 
 /// How often a batch is posted before it is given up.
 const TRIES: u32 = 8;
@@ -75,7 +75,7 @@ impl Client {
         Self {
             agent: config.new_agent(),
             url: format!("{}/v3/{domain}/events", server.as_str().trim_end_matches('/')),
-            authorization: format!("Basic {}", STANDARD.encode(format!("api:{}", key.expose()))),
+            authorization: key::basic(key),
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
 
     fn post(server: &Url) -> (Result<Vec<Stored>, Refusal>, u32) {
         let domain = DomainName::parse("example.com").unwrap();
-        let client = Client::new(server, &Secret::key("key-1").unwrap(), &domain);
+        let client = Client::new(server, &Secret::new("key-1"), &domain);
         let waits = Cell::new(0);
         (client.post(b"{}\n", |_| waits.set(waits.get() + 1)), waits.get())
     }

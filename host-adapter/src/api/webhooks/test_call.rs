@@ -1,0 +1,153 @@
+//! `PUT /v3/domains/{domain}/webhooks/{type}/test`: a sample event to a URL, now, and what it answered.
+//!
+//! The event has fake ids, is signed with the real key, and is stored nowhere.
+
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use sealpost_core::event::Completion;
+use sealpost_core::host::Clock as _;
+use sealpost_core::json;
+use sealpost_core::sign::{SigningKey, Token};
+use sealpost_core::{Payload, Url, WebhookKind};
+use serde::Serialize;
+
+use super::{OfType, url};
+use crate::api::App;
+use crate::api::caller::OfDomain;
+use crate::api::error::Error;
+use crate::api::form::Form;
+use crate::api::reply;
+use crate::entropy;
+use crate::ingest;
+use crate::samples;
+use crate::standard_webhooks::StandardHeaders;
+
+pub(super) async fn test(
+    State(app): State<App>,
+    OfDomain(domain): OfDomain,
+    OfType(kind): OfType,
+    form: Form,
+) -> Result<Response, Error> {
+    #[derive(Serialize)]
+    struct Tested {
+        code: Option<u16>,
+        message: String,
+    }
+
+    let vetted = url::vet(&app, &domain, form.required("url")?.trim()).await?;
+    let endpoint = url::known(&domain, &vetted);
+    let target = endpoint.as_ref().map_or(&vetted, |endpoint| endpoint.url());
+    let parsed = Url::parse(target.expose()).map_err(|_| Error::Internal)?;
+
+    let now = app.clock().unix();
+    let id = entropy::event_id(now);
+    let completion = Completion {
+        id: &id,
+        timestamp: now,
+        domain: domain.name(),
+        account: &app.store().identity().account,
+    };
+    let data = sample(kind, &completion).ok_or(Error::Internal)?;
+    let directory = app.store().directory();
+    let key = directory.signing_key().and_then(|key| SigningKey::new(key.expose().as_bytes()).ok());
+    let block = key.ok_or(Error::NoSigningKey)?.sign(now, Token::from_entropy(entropy::bytes()));
+    let payload = Payload::new(&block, data);
+    let standard =
+        endpoint.as_ref().and_then(|endpoint| StandardHeaders::sign(endpoint.secret(), &id, now, &payload));
+    let headers = standard.as_ref().map(StandardHeaders::headers).unwrap_or_default();
+
+    let answer = app.client().post(&parsed, &headers, &payload).await;
+    let code = match answer.status {
+        Some(200) => None,
+        status => Some(status.unwrap_or(0)),
+    };
+    Ok(reply::ok(&Tested { code, message: answer.detail }))
+}
+
+/// The sample event of this type, completed; there is one for each.
+fn sample(kind: WebhookKind, completion: &Completion<'_>) -> Option<Bytes> {
+    let raw = json::check(samples::of(kind).as_bytes()).ok()?;
+    ingest::completed(raw, completion).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_core::sign::{DEFAULT_WINDOW, ReplayGuard, SigningKey, verify};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::api::testing::Api;
+
+    /// A receiver that answers one request with this status, and hands over what it got.
+    async fn receiver(status: u16) -> (String, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let url = format!("http://127.0.0.1:{}/hook", listener.local_addr().expect("an address").port());
+        let got = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let mut got = Vec::new();
+            while !got.ends_with(b"}}") {
+                assert_ne!(socket.read_buf(&mut got).await.expect("bytes"), 0, "the whole request");
+            }
+            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+            socket.write_all(answer.as_bytes()).await.expect("written");
+            String::from_utf8(got).expect("UTF-8")
+        });
+        (url, got)
+    }
+
+    async fn test(api: &Api, kind: &str, url: &str) -> (u16, String) {
+        api.form("PUT", &format!("/v3/domains/a.test/webhooks/{kind}/test"), &format!("url={url}")).await
+    }
+
+    #[tokio::test]
+    async fn every_type_sends_its_sample_signed_with_the_real_key_and_stores_nothing() {
+        let api = Api::new().await;
+        for kind in WebhookKind::ALL {
+            let (url, got) = receiver(200).await;
+            let answer = test(&api, kind.as_str(), &url).await;
+            assert_eq!(answer, (200, "{\"code\":null,\"message\":\"the receiver answered 200\"}\n".into()));
+            let got = got.await.expect("a request");
+            let (head, body) = got.split_once("\r\n\r\n").expect("a body");
+            assert!(head.starts_with("POST /hook HTTP/1.1\r\n"), "{head}");
+            assert!(!head.contains("webhook-signature"), "not an endpoint, so without a secret: {head}");
+            let key = SigningKey::new(b"signing-1").expect("a key");
+            let now = api.app.clock().unix();
+            verify(body.as_bytes(), &key, now, DEFAULT_WINDOW, &mut ReplayGuard::<1>::new()).expect("signed");
+        }
+        assert!(api.get("/v3/a.test/events").await.1.starts_with("{\"items\":[],"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_tested_with_its_own_secret() {
+        let api = Api::new().await;
+        let (url, got) = receiver(200).await;
+        let fields = format!("id=opened&url={url}");
+        assert_eq!(api.form("POST", "/v3/domains/a.test/webhooks", &fields).await.0, 200);
+        assert_eq!(test(&api, "clicked", &url).await.0, 200);
+        assert!(got.await.expect("a request").contains("\r\nwebhook-signature: v1,"));
+    }
+
+    #[tokio::test]
+    async fn any_other_answer_is_told_by_its_number_and_none_by_zero() {
+        let api = Api::new().await;
+        let (url, _got) = receiver(406).await;
+        let answer = test(&api, "opened", &url).await;
+        assert_eq!(answer, (200, "{\"code\":406,\"message\":\"the receiver answered 406\"}\n".into()));
+        let (url, _got) = receiver(204).await;
+        assert!(test(&api, "opened", &url).await.1.starts_with("{\"code\":204,"));
+        let (_, body) = test(&api, "opened", "http://127.0.0.1:1024/").await;
+        assert!(body.starts_with("{\"code\":0,\"message\":\"no connection"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_url_that_the_guard_denies_is_refused_unsent() {
+        let api = Api::new().await;
+        let (status, body) = test(&api, "opened", "http://10.0.0.1/").await;
+        assert_eq!(status, 400);
+        assert!(body.contains("http://10.0.0.1/ is not a valid url"), "{body}");
+        assert_eq!(test(&api, "sung", "https://8.8.8.8/").await.0, 400);
+        assert_eq!(api.form("PUT", "/v3/domains/a.test/webhooks/opened/test", "").await.0, 400);
+    }
+}

@@ -1,0 +1,130 @@
+//! The main job, shown once: eight webhooks, one event of each type, every delivery as it arrives.
+
+use std::io::{Write as _, stdout};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sealpost_core::WebhookKind;
+use sealpost_core::host::Clock as _;
+use sealpost_core::sign::SigningKey;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::super::key;
+use super::receiver::{self, Arrival};
+use crate::clock::SystemClock;
+use crate::entropy;
+use crate::samples;
+use crate::secrets::Secret;
+
+/// The domain of the demonstration.
+const DEMO: &str = "demo.example.com";
+/// How long the demonstration waits for its deliveries before it goes on without them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The server to show, from the point of view of its user.
+pub(super) struct Demo {
+    pub(super) server: SocketAddr,
+    pub(super) api_key: Secret,
+    pub(super) signing_key: Secret,
+}
+
+impl Demo {
+    /// Runs the demonstration, then prints deliveries as long as the program runs.
+    pub(super) async fn run(self, listener: TcpListener) {
+        if let Err(why) = self.show(listener).await {
+            eprintln!("sealpost: the demonstration failed: {why}");
+        }
+    }
+
+    async fn show(self, listener: TcpListener) -> Result<(), String> {
+        let hook = listener.local_addr().map_err(|error| error.to_string())?;
+        let hook = format!("http://{hook}/");
+        let key = SigningKey::new(self.signing_key.expose().as_bytes()).map_err(|error| error.to_string())?;
+        let mut arrivals = receiver::serve(listener, key);
+        say(&format!("API key      {}\nsigning key  {}\n", self.api_key.expose(), self.signing_key.expose()));
+        say(&format!("One event of each type goes to {DEMO}, whose webhooks all point to {hook}"));
+        let hints = self.hints(&hook);
+        let submitted = tokio::task::spawn_blocking(move || self.submit(&format!("{hook}demo")));
+        submitted.await.map_err(|error| error.to_string())??;
+        // Until they are all there, or nothing more comes.
+        let _ = timeout(PATIENCE, print(&mut arrivals, WebhookKind::ALL.len())).await;
+        say(&hints);
+        print(&mut arrivals, usize::MAX).await;
+        Ok(())
+    }
+
+    /// Sets the eight webhooks of the demo domain and sends the events, as any program would: by HTTP.
+    fn submit(&self, hook: &str) -> Result<(), String> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .new_agent();
+        let authorization = key::basic(&self.api_key);
+        let webhooks = format!("http://{}/v3/domains/{DEMO}/webhooks", self.server);
+        for kind in WebhookKind::ALL {
+            let create = agent.post(&webhooks).header("Authorization", &authorization);
+            let created = create.send_form([("id", kind.as_str()), ("url", hook)]);
+            if created.map_err(|error| error.to_string())?.status() == 400 {
+                // It is there already, with the port of an earlier run.
+                let update = agent.put(format!("{webhooks}/{kind}")).header("Authorization", &authorization);
+                expect_200(update.send_form([("url", hook)]))?;
+            }
+        }
+        let now = SystemClock::new().unix();
+        let events: String = WebhookKind::ALL
+            .map(|kind| {
+                let event = samples::of(kind).trim_start_matches('{');
+                format!("{{\"id\":\"{}\",{event}\n", entropy::event_id(now))
+            })
+            .concat();
+        let post = agent.post(format!("http://{}/v3/{DEMO}/events", self.server));
+        let post =
+            post.header("Authorization", &authorization).header("Content-Type", "application/x-ndjson");
+        expect_200(post.send(events))
+    }
+
+    /// What to try next.
+    fn hints(&self, hook: &str) -> String {
+        let (server, key) = (format!("http://{}", self.server), self.api_key.expose());
+        // As it was called: it need not lie in the shell's path.
+        let sealpost = std::env::args().next().unwrap_or_else(|| "sealpost".to_owned());
+        format!(
+            r#"
+Now it is your turn. The domain example.com has no webhooks yet:
+
+  curl -s --user 'api:{key}' {server}/v3/domains/example.com/webhooks -F id=clicked -F url={hook}mine
+  curl -s --user 'api:{key}' {server}/v3/example.com/events -H 'Content-Type: application/json' -d '{{"event":"clicked","recipient":"alice@example.net","url":"https://example.com/"}}'
+  curl -s --user 'api:{key}' '{server}/v3/example.com/events?event=clicked&pretty=yes'
+  SEALPOST_API_KEY={key} {sealpost} send --server {server} sample:clicked
+
+Deliveries to {hook} are printed here. Ctrl-C ends the server.
+"#
+        )
+    }
+}
+
+fn expect_200(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(), String> {
+    let mut answer = answer.map_err(|error| error.to_string())?;
+    match answer.status().as_u16() {
+        200 => Ok(()),
+        status => Err(format!("{status}: {}", answer.body_mut().read_to_string().unwrap_or_default())),
+    }
+}
+
+/// Prints this many deliveries.
+async fn print(arrivals: &mut mpsc::Receiver<Arrival>, count: usize) {
+    for _ in 0..count {
+        let Some(Arrival { path, kind, id, fault }) = arrivals.recv().await else { return };
+        let verdict = fault.map_or_else(|| "signature valid".to_owned(), |why| format!("NOT VALID: {why}"));
+        say(&format!("received {kind:<14} id {id:<23} at {path:<6} {verdict}"));
+    }
+}
+
+/// Prints, whether or not anyone reads it.
+fn say(text: &str) {
+    let _ = writeln!(stdout(), "{text}");
+}

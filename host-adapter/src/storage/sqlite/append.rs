@@ -1,0 +1,93 @@
+//! Accepting events: one row each, and one per delivery.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::books::{Books, Effects};
+use crate::storage::{
+    AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, StoreError,
+    event::{self, Fate, Known},
+    wall_millis,
+};
+
+/// What the submitter of a batch is answered.
+pub(super) type AppendResult = Result<Vec<Result<Appended, Conflict>>, AppendError>;
+
+/// Appends a batch within the open transaction. A refused batch has written nothing; an error spoils the
+/// transaction.
+pub(super) fn append(
+    connection: &Connection,
+    books: &mut Books,
+    effects: &mut Effects,
+    directory: &Directory,
+    (domain, events, partial): (&str, &[NewEvent], bool),
+) -> rusqlite::Result<AppendResult> {
+    let Some(domain) = directory.domain(domain) else { return Ok(Err(AppendError::UnknownDomain)) };
+    let fates = event::triage(events, |id| find(connection, domain.id(), id))?;
+    let conflicts = event::conflicts(events, &fates);
+    if !partial && !conflicts.is_empty() {
+        return Ok(Err(AppendError::Conflicts(conflicts)));
+    }
+    let new =
+        || events.iter().zip(&fates).filter(|(_, fate)| matches!(fate, Fate::New)).map(|(event, _)| event);
+    if new().next().is_some() && !books.disk.has_room() {
+        return Ok(Err(StoreError::Disk.into()));
+    }
+    let deliveries: u64 = new().map(|event| u64::from(event.fan_out(domain))).sum();
+    if deliveries > 0 && books.counts.accounting.pending() + deliveries > books.max_pending {
+        return Ok(Err(AppendError::Full { limit: books.max_pending }));
+    }
+    let now = wall_millis();
+    for event in new() {
+        insert(connection, books, effects, domain, event, now)?;
+    }
+    Ok(Ok(event::answers(events, fates, |event| event.fan_out(domain))))
+}
+
+fn find(connection: &Connection, domain: DomainId, id: &str) -> rusqlite::Result<Option<Known>> {
+    connection
+        .prepare_cached("SELECT digest, timestamp, deliveries FROM event WHERE domain = ? AND id = ?")?
+        .query_row(params![domain, id], |row| {
+            Ok(Known { digest: row.get(0)?, timestamp: row.get(1)?, deliveries: row.get(2)? })
+        })
+        .optional()
+}
+
+fn insert(
+    connection: &Connection,
+    books: &mut Books,
+    effects: &mut Effects,
+    domain: &Domain,
+    event: &NewEvent,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let seq = books.counts.last + 1;
+    let endpoints = event.endpoints(domain);
+    connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        seq.cast_signed(),
+        domain.id(),
+        event.id,
+        event.timestamp,
+        event.kind.as_str(),
+        event.digest,
+        event.fan_out(domain),
+        now,
+        &*event.data,
+    ])?;
+    books.counts.last = seq;
+    books.counts.accounting.accepted += endpoints.len() as u64;
+    effects.bytes += event.data.len() as u64 + 512;
+    for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
+        let claimed = books.window.admits(endpoint.id(), now);
+        let claim = if claimed { books.token } else { 0 };
+        connection
+            .prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, 0, ?, 0, ?)")?
+            .execute(params![id.cast_signed(), endpoint.id(), domain.id(), kind.as_str(), now, claim])?;
+        if claimed {
+            books.window.claim(id, endpoint.id(), event.data.len());
+            effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));
+        } else {
+            books.window.leave_unclaimed(endpoint.id(), now);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Changes of the configuration: rare, each in a transaction of its own, published when it is committed.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use sealpost_core::WebhookKind;
+
+use super::{
+    books::Books,
+    command::Reply,
+    deliveries::{Cancellation, next_id},
+    load::{ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
+    writer::{Broken, Writer},
+};
+use crate::{
+    secrets::{MasterKey, Secret},
+    storage::{
+        ApiKey, Directory, Domain, Endpoint, StoreError, ToShard, WebhookError,
+        directory::{WebhookChange, WebhookEdit},
+        endpoint_secret, wall_millis,
+    },
+};
+
+/// A change of the configuration, and who waits for it.
+pub(super) enum Configure {
+    Domain { name: String, reply: Reply<Result<(Arc<Domain>, bool), StoreError>> },
+    Webhook(WebhookRequest),
+    SigningKey { key: Secret, reply: Reply<Result<(), StoreError>> },
+    ApiKey { key: ApiKey, reply: Reply<Result<(), StoreError>> },
+}
+
+/// An edit of a webhook, answered by the endpoints that it has then, or had if it was deleted.
+pub(super) struct WebhookRequest {
+    pub(super) domain: String,
+    pub(super) kind: WebhookKind,
+    pub(super) edit: WebhookEdit,
+    pub(super) reply: Reply<Result<Vec<Arc<Endpoint>>, WebhookError>>,
+}
+
+impl Writer {
+    pub(super) fn configure(&mut self, change: Configure) -> Result<(), Broken> {
+        match change {
+            Configure::Domain { name, reply } => reply.send(self.create_domain(&name)?),
+            Configure::Webhook(request) => {
+                let result = self.edit_webhook(&request)?;
+                request.reply.send(result);
+            }
+            Configure::SigningKey { key, reply } => {
+                let sealed = self.master_key.seal(SIGNING_KEY, key.expose().as_bytes());
+                let Ok(sealed) = sealed else {
+                    reply.send(Err(StoreError::Broken));
+                    return Ok(());
+                };
+                reply.send(self.change(|connection, _, directory| {
+                    connection.execute("INSERT OR REPLACE INTO meta VALUES ('signing_key', ?)", [sealed])?;
+                    directory.replace_signing_key(key);
+                    Ok(())
+                })?);
+            }
+            Configure::ApiKey { key, reply } => reply.send(self.change(|connection, _, directory| {
+                connection.execute(
+                    "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
+                    params![key.hash, key.domain, key.label, wall_millis()],
+                )?;
+                directory.insert_api_key(key);
+                Ok(())
+            })?),
+        }
+        Ok(())
+    }
+
+    fn create_domain(&self, name: &str) -> Result<Result<(Arc<Domain>, bool), StoreError>, Broken> {
+        if let Some(domain) = self.published.current().domain(name) {
+            return Ok(Ok((domain.clone(), false)));
+        }
+        let made = self.change(|connection, _, directory| {
+            let domain = Domain::new(directory.next_domain_id(), name);
+            connection
+                .execute("INSERT INTO domain VALUES (?, ?, ?)", params![domain.id(), name, wall_millis()])?;
+            Ok(directory.insert_domain(domain))
+        })?;
+        Ok(made.map(|domain| (domain, true)))
+    }
+
+    fn edit_webhook(
+        &mut self,
+        request: &WebhookRequest,
+    ) -> Result<Result<Vec<Arc<Endpoint>>, WebhookError>, Broken> {
+        let WebhookRequest { domain, kind, edit, .. } = request;
+        let change = match self.published.current().plan(domain, *kind, edit, endpoint_secret) {
+            Ok(change) => change,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(sealed) = seal(&self.master_key, &change.made) else {
+            return Ok(Err(StoreError::Broken.into()));
+        };
+        let cancellations = self.change(|connection, books, directory| {
+            for (endpoint, columns) in change.made.iter().zip(&sealed) {
+                insert_endpoint(connection, endpoint, columns)?;
+            }
+            write_webhook(connection, &change)?;
+            let cancellations = cancel_removed(connection, books, &change)?;
+            directory.apply(&change);
+            Ok(cancellations)
+        })?;
+        let cancellations = match cancellations {
+            Ok(cancellations) => cancellations,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        for (endpoint, cancellation) in change.removed.iter().zip(&cancellations) {
+            let (domain, below) = (change.domain.name().clone(), cancellation.below.cast_unsigned());
+            let message = ToShard::Cancelled { endpoint: endpoint.id(), domain, kind: change.kind, below };
+            self.outbox.tell(endpoint, message);
+        }
+        self.books.cancellations.extend(cancellations);
+        Ok(Ok(if matches!(edit, WebhookEdit::Delete) { change.removed } else { change.after }))
+    }
+
+    /// Runs a change in a transaction on a copy of the directory, and publishes the copy after the commit.
+    fn change<T>(
+        &self,
+        write: impl FnOnce(&Connection, &Books, &mut Directory) -> rusqlite::Result<T>,
+    ) -> Result<Result<T, StoreError>, Broken> {
+        let mut directory = Directory::clone(&self.published.current());
+        let attempt = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            let result = write(&transaction, &self.books, &mut directory)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        match attempt() {
+            Ok(result) => {
+                self.published.publish(directory);
+                Ok(Ok(result))
+            }
+            Err(error) => self.diagnose(&error).map(Err),
+        }
+    }
+}
+
+/// An endpoint's sealed columns.
+struct Sealed {
+    digest: [u8; 32],
+    url: Vec<u8>,
+    secret: Vec<u8>,
+}
+
+/// Seals endpoints for their rows; `None` where the system has no entropy.
+fn seal(key: &MasterKey, endpoints: &[Arc<Endpoint>]) -> Option<Vec<Sealed>> {
+    let seal = |endpoint: &Arc<Endpoint>| {
+        let url = endpoint.url().expose();
+        Some(Sealed {
+            digest: key.digest(ENDPOINT_URL, url),
+            url: key.seal(ENDPOINT_URL, url.as_bytes()).ok()?,
+            secret: key.seal(ENDPOINT_SECRET, endpoint.secret().expose().as_bytes()).ok()?,
+        })
+    };
+    endpoints.iter().map(seal).collect()
+}
+
+fn insert_endpoint(connection: &Connection, endpoint: &Endpoint, sealed: &Sealed) -> rusqlite::Result<()> {
+    let health = endpoint.health().to_byte();
+    connection.execute(
+        "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?)",
+        params![endpoint.id(), sealed.digest, sealed.url, sealed.secret, health],
+    )?;
+    Ok(())
+}
+
+fn write_webhook(connection: &Connection, change: &WebhookChange) -> rusqlite::Result<()> {
+    let (domain, kind) = (change.domain.id(), change.kind.as_str());
+    connection.execute("DELETE FROM webhook WHERE domain = ? AND kind = ?", params![domain, kind])?;
+    for (ordinal, endpoint) in (0_u8..).zip(&change.after) {
+        connection.execute(
+            "INSERT INTO webhook VALUES (?, ?, ?, ?)",
+            params![domain, kind, ordinal, endpoint.id()],
+        )?;
+    }
+    Ok(())
+}
+
+fn cancel_removed(
+    connection: &Connection,
+    books: &Books,
+    change: &WebhookChange,
+) -> rusqlite::Result<Vec<Cancellation>> {
+    let (domain, kind, below) = (change.domain.id(), change.kind, next_id(books).cast_signed());
+    let cancel = |endpoint: &Arc<Endpoint>| {
+        let id = connection.query_row(
+            "INSERT INTO cancellation (endpoint, domain, kind, below, reached) VALUES (?, ?, ?, ?, 0) RETURNING id",
+            params![endpoint.id(), domain, kind.as_str(), below],
+            |row| row.get(0),
+        )?;
+        Ok(Cancellation { id, endpoint: endpoint.id(), domain, kind, below, reached: 0 })
+    };
+    change.removed.iter().map(cancel).collect()
+}

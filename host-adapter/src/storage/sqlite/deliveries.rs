@@ -1,0 +1,194 @@
+//! What happens to a delivery after its birth: claimed, recorded, cancelled.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sealpost_core::{Verdict, WebhookKind};
+
+use super::{
+    books::{Books, Effects},
+    load,
+};
+use crate::storage::{
+    Delivery, DeliveryId, Directory, DomainId, Endpoint, EndpointId, Settled, ToShard, wall_millis,
+};
+
+/// Rows that one slice of a cancellation looks at.
+const SLICE: i64 = 10_000;
+
+/// An endpoint taken out of a webhook, whose deliveries are being cancelled in slices.
+#[derive(Clone)]
+pub(super) struct Cancellation {
+    pub(super) id: i64,
+    pub(super) endpoint: EndpointId,
+    pub(super) domain: DomainId,
+    pub(super) kind: WebhookKind,
+    /// Deliveries from this id on belong to a newer subscription.
+    pub(super) below: i64,
+    /// Deliveries up to this id have been looked at.
+    pub(super) reached: i64,
+}
+
+impl Cancellation {
+    fn covers(&self, delivery: &Delivery, domain: DomainId) -> bool {
+        (self.endpoint, self.domain, self.kind) == (delivery.endpoint.id(), domain, delivery.kind)
+            && delivery.id.cast_signed() < self.below
+    }
+}
+
+/// Records how attempts ended. Rows under another token are left alone.
+pub(super) fn record(
+    connection: &Connection,
+    books: &mut Books,
+    effects: &mut Effects,
+    directory: &Directory,
+    settled: &[Settled],
+) -> rusqlite::Result<()> {
+    for settled in settled {
+        let endpoint = books.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
+        if let Some(endpoint) = endpoint {
+            effects.health.insert(endpoint.id(), (endpoint.clone(), settled.health));
+        }
+        let id = settled.id.cast_signed();
+        match settled.verdict {
+            Verdict::Retry { kept, .. } => {
+                let claim = if kept { books.token } else { 0 };
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE pending SET due = ?, attempts = ?, claim = ? WHERE id = ? AND claim = ?",
+                    )?
+                    .execute(params![settled.due, settled.attempts, claim, id, books.token])?;
+                if let (false, 1, Some(endpoint)) = (kept, changed, endpoint) {
+                    books.window.leave_unclaimed(endpoint.id(), settled.due);
+                }
+            }
+            verdict => {
+                let removed = connection
+                    .prepare_cached("DELETE FROM pending WHERE id = ? AND claim = ?")?
+                    .execute(params![id, books.token])?;
+                if removed == 1 {
+                    books.counts.accounting.count(verdict);
+                }
+            }
+        }
+        if !matches!(settled.verdict, Verdict::Retry { kept: true, .. }) {
+            books.window.release(settled.id);
+        }
+        effects.bytes += 256;
+    }
+    Ok(())
+}
+
+/// Claims the oldest due deliveries of an endpoint, as many as it asks for and the window has room for.
+pub(super) fn refill(
+    connection: &Connection,
+    books: &mut Books,
+    effects: &mut Effects,
+    directory: &Directory,
+    (endpoint, room): (EndpointId, u32),
+) -> rusqlite::Result<()> {
+    let Some(endpoint) = directory.endpoint(endpoint) else { return Ok(()) };
+    let now = wall_millis();
+    let mut deliveries = Vec::new();
+    for (delivery, domain) in
+        due(connection, directory, endpoint, room.min(books.window.room(endpoint.id())), now)?
+    {
+        if books.window.room(endpoint.id()) == 0 {
+            break;
+        }
+        let id = delivery.id.cast_signed();
+        if books.cancellations.iter().any(|cancellation| cancellation.covers(&delivery, domain)) {
+            connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id])?;
+            books.counts.accounting.count(Verdict::Cancelled);
+        } else {
+            let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
+            claim.execute(params![books.token, id])?;
+            books.window.claim(delivery.id, endpoint.id(), delivery.data.len());
+            deliveries.push(delivery);
+        }
+        effects.bytes += 256;
+    }
+    let next_due = next_due(connection, endpoint.id())?;
+    let more = next_due.is_some_and(|due| due <= now) && books.window.room(endpoint.id()) > 0;
+    books.window.refilled(endpoint.id(), next_due, more);
+    let answer = ToShard::Refilled { endpoint: endpoint.id(), deliveries, more };
+    effects.refilled.push((endpoint.clone(), answer));
+    Ok(())
+}
+
+/// When the first unclaimed delivery of an endpoint is due.
+pub(super) fn next_due(connection: &Connection, endpoint: EndpointId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT due FROM pending WHERE claim = 0 AND endpoint = ? ORDER BY due LIMIT 1")?
+        .query_row([endpoint], |row| row.get(0))
+        .optional()
+}
+
+/// Looks at one slice of the pending deliveries and cancels those that are covered; returns whether the
+/// cancellation has come to its end.
+pub(super) fn cancel_slice(
+    connection: &Connection,
+    books: &mut Books,
+    cancellation: &mut Cancellation,
+) -> rusqlite::Result<bool> {
+    let Cancellation { id, endpoint, domain, kind, below, reached } = *cancellation;
+    let end: Option<i64> = connection
+        .prepare_cached("SELECT id FROM pending WHERE id > ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?")?
+        .query_row([reached, below, SLICE - 1], |row| row.get(0))
+        .optional()?;
+    let cancelled = connection
+        .prepare_cached(
+            "DELETE FROM pending WHERE id > ? AND id <= ? AND endpoint = ? AND domain = ? AND kind = ?",
+        )?
+        .execute(params![reached, end.unwrap_or(below - 1), endpoint, domain, kind.as_str()])?;
+    books.counts.accounting.cancelled += cancelled as u64;
+    match end {
+        Some(end) => {
+            connection
+                .prepare_cached("UPDATE cancellation SET reached = ? WHERE id = ?")?
+                .execute([end, id])?;
+            cancellation.reached = end;
+        }
+        None => {
+            connection.prepare_cached("DELETE FROM cancellation WHERE id = ?")?.execute([id])?;
+            books.window.correct(endpoint, next_due(connection, endpoint)?);
+        }
+    }
+    Ok(end.is_none())
+}
+
+/// Up to `limit` unclaimed deliveries that are due, oldest first.
+fn due(
+    connection: &Connection,
+    directory: &Directory,
+    endpoint: &Arc<Endpoint>,
+    limit: u32,
+    now: i64,
+) -> rusqlite::Result<Vec<(Delivery, DomainId)>> {
+    let mut due = connection.prepare_cached(
+        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id, event.data
+         FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
+         WHERE claim = 0 AND endpoint = ? AND due <= ?
+         ORDER BY due, pending.id LIMIT ?",
+    )?;
+    let rows = due.query_map(params![endpoint.id(), now, limit], |row| {
+        let domain = row.get(1)?;
+        let delivery = Delivery {
+            id: row.get::<_, i64>(0)?.cast_unsigned(),
+            endpoint: endpoint.clone(),
+            domain: directory.domain_name(domain).cloned().unwrap_or_default(),
+            event_id: row.get(5)?,
+            kind: load::webhook_kind(row, 2)?,
+            data: row.get::<_, Vec<u8>>(6)?.into(),
+            attempts: row.get(3)?,
+            due: row.get(4)?,
+        };
+        Ok((delivery, domain))
+    })?;
+    rows.collect()
+}
+
+/// The first delivery id that no event has yet.
+pub(super) fn next_id(books: &Books) -> DeliveryId {
+    (books.counts.last + 1) << 4
+}

@@ -1,0 +1,171 @@
+//! What is read once, when the store is opened.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension, Row, types::Type};
+use sealpost_core::{Health, WebhookKind};
+
+use super::{OpenError, deliveries::Cancellation};
+use crate::{
+    secrets::{MasterKey, Secret},
+    storage::{
+        Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Identity, Seq,
+        window::Window,
+    },
+};
+
+/// What secrets are sealed for.
+pub(super) const CURSOR_KEY: &str = "cursor key";
+pub(super) const SIGNING_KEY: &str = "signing key";
+pub(super) const ENDPOINT_URL: &str = "endpoint url";
+pub(super) const ENDPOINT_SECRET: &str = "endpoint secret";
+
+/// The store's identity, made where there is none yet.
+pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenError> {
+    if let Some(account) = meta::<Vec<u8>>(connection, "account")? {
+        let epoch = meta(connection, "epoch")?.ok_or(OpenError::Damaged("epoch"))?;
+        let sealed: Vec<u8> = meta(connection, "cursor_key")?.ok_or(OpenError::Damaged("cursor_key"))?;
+        let cursor_key = key.open(CURSOR_KEY, &sealed).map_err(|_| OpenError::MasterKey)?;
+        return Ok(Identity {
+            account: String::from_utf8(account).map_err(|_| OpenError::Damaged("account"))?.into(),
+            epoch: u64::from_be_bytes(epoch),
+            cursor_key: cursor_key.try_into().map_err(|_| OpenError::Damaged("cursor_key"))?,
+        });
+    }
+    let identity = Identity::generate().map_err(|_| OpenError::Entropy)?;
+    let sealed = key.seal(CURSOR_KEY, &identity.cursor_key).map_err(|_| OpenError::Entropy)?;
+    let write = connection.unchecked_transaction()?;
+    write.execute("INSERT INTO meta VALUES ('account', ?)", [identity.account.as_bytes()])?;
+    write.execute("INSERT INTO meta VALUES ('epoch', ?)", [identity.epoch.to_be_bytes()])?;
+    write.execute("INSERT INTO meta VALUES ('cursor_key', ?)", [sealed])?;
+    write.commit()?;
+    Ok(identity)
+}
+
+/// Starts a new life of this node: a new token, and no claim of an earlier one left.
+pub(super) fn fence(connection: &Connection) -> Result<i64, OpenError> {
+    let write = connection.unchecked_transaction()?;
+    let token = write.query_row(
+        "INSERT INTO node VALUES (1, 1, 0) ON CONFLICT DO UPDATE SET token = token + 1 RETURNING token",
+        [],
+        |row| row.get(0),
+    )?;
+    write.execute("UPDATE pending SET claim = 0 WHERE claim <> 0", [])?;
+    write.commit()?;
+    Ok(token)
+}
+
+/// Everything configured.
+pub(super) fn directory(connection: &Connection, key: &MasterKey) -> Result<Directory, OpenError> {
+    let mut directory = Directory::default();
+    if let Some(sealed) = meta::<Vec<u8>>(connection, "signing_key")? {
+        directory.replace_signing_key(open_text(key, SIGNING_KEY, &sealed)?);
+    }
+    let mut keys = connection.prepare("SELECT hash, domain, label FROM api_key")?;
+    for api_key in
+        keys.query_map([], |row| Ok(ApiKey { hash: row.get(0)?, domain: row.get(1)?, label: row.get(2)? }))?
+    {
+        directory.insert_api_key(api_key?);
+    }
+    let mut endpoints = connection.prepare("SELECT id, url, secret, health FROM endpoint")?;
+    let mut rows = endpoints.query([])?;
+    while let Some(row) = rows.next()? {
+        let url = open_text(key, ENDPOINT_URL, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let secret =
+            open_text(key, ENDPOINT_SECRET, row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let health = Health::from_byte(row.get(3)?);
+        let endpoint = Endpoint::new(row.get(0)?, EndpointUrl::new(url.expose()), secret, health);
+        directory.insert_endpoint(Arc::new(endpoint));
+    }
+    for domain in domains(connection, &directory)? {
+        directory.insert_domain(domain);
+    }
+    Ok(directory)
+}
+
+/// The counts, and the number of the last event.
+pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), OpenError> {
+    let columns = "last_seq, accepted, acknowledged, refused, exhausted, cancelled";
+    Ok(connection.query_row(&format!("SELECT {columns} FROM counters"), [], |row| {
+        let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let accounting = Accounting {
+            accepted: number(1)?,
+            acknowledged: number(2)?,
+            refused: number(3)?,
+            exhausted: number(4)?,
+            cancelled: number(5)?,
+        };
+        Ok((accounting, number(0)?))
+    })?)
+}
+
+/// Enters every endpoint's first due delivery into an empty window.
+pub(super) fn backlog(
+    connection: &Connection,
+    directory: &Directory,
+    window: &mut Window,
+) -> Result<(), OpenError> {
+    for endpoint in directory.endpoints() {
+        if let Some(due) = super::deliveries::next_due(connection, endpoint.id())? {
+            window.leave_unclaimed(endpoint.id(), due);
+        }
+    }
+    window.commit();
+    Ok(())
+}
+
+/// Cancellations that an earlier life did not finish.
+pub(super) fn cancellations(connection: &Connection) -> Result<Vec<Cancellation>, OpenError> {
+    let mut all = connection
+        .prepare("SELECT id, endpoint, domain, kind, below, reached FROM cancellation ORDER BY id")?;
+    let rows = all.query_map([], |row| {
+        Ok(Cancellation {
+            id: row.get(0)?,
+            endpoint: row.get(1)?,
+            domain: row.get(2)?,
+            kind: webhook_kind(row, 3)?,
+            below: row.get(4)?,
+            reached: row.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A column that names a webhook.
+pub(super) fn webhook_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<WebhookKind> {
+    WebhookKind::parse(row.get_ref(column)?.as_str()?).ok_or_else(|| unknown_name(column))
+}
+
+fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>, OpenError> {
+    let mut domains = HashMap::<DomainId, Domain>::new();
+    let mut rows = connection.prepare("SELECT id, name FROM domain")?;
+    for row in rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))? {
+        let (id, name) = row?;
+        domains.insert(id, Domain::new(id, &name));
+    }
+    let mut rows =
+        connection.prepare("SELECT domain, kind, endpoint FROM webhook ORDER BY domain, kind, ordinal")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let (domain, kind, endpoint) = (row.get(0)?, webhook_kind(row, 1)?, row.get::<_, EndpointId>(2)?);
+        let domain = domains.get_mut(&domain).ok_or(OpenError::Damaged("webhook"))?;
+        let endpoint = directory.endpoint(endpoint).ok_or(OpenError::Damaged("webhook"))?;
+        let mut endpoints = domain.webhook(kind).to_vec();
+        endpoints.push(endpoint.clone());
+        domain.set_webhook(kind, endpoints);
+    }
+    Ok(domains.into_values().collect())
+}
+
+fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+    connection.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()
+}
+
+fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenError> {
+    let plain = key.open(purpose, sealed).map_err(|_| OpenError::MasterKey)?;
+    String::from_utf8(plain).map(Secret::new).map_err(|_| OpenError::MasterKey)
+}
+
+fn unknown_name(column: usize) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnType(column, "kind".to_owned(), Type::Text)
+}

@@ -1,0 +1,299 @@
+//! The default store: one SQLite file in the data directory.
+//!
+//! One thread writes, a few connections read, and one thread moves the write-ahead log into
+//! the file. `sealpost.db` may be opened, copied with SQLite's own tools, and replicated while the server
+//! runs.
+
+mod append;
+mod books;
+mod checkpoint;
+mod command;
+mod configure;
+mod deliveries;
+mod error;
+mod load;
+mod lock;
+mod read;
+mod retention;
+mod schema;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use sealpost_core::WebhookKind;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use self::{
+    books::{Books, Counts, Shown},
+    checkpoint::Checkpointer,
+    command::{Command, Reply},
+    configure::{Configure, WebhookRequest},
+    lock::Disk,
+    read::Readers,
+    writer::Writer,
+};
+use super::{
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Retained, Seq, Settings, Settled, StoreError,
+    StoredEvent, WebhookError,
+    directory::WebhookEdit,
+    outbox::{Outbox, Published},
+    window::{Limits, Window},
+};
+use crate::secrets::{MasterKey, Secret};
+
+pub use self::error::OpenError;
+
+/// The longest that records wait for company, whatever is configured.
+const MAX_LINGER: Duration = Duration::from_secs(60);
+
+/// A store in an SQLite file. See [`storage`](super) for the contract.
+#[derive(Clone)]
+pub struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    identity: Identity,
+    commands: Sender<Command>,
+    /// Kibibytes that waiting commands may hold.
+    queue: Arc<Semaphore>,
+    queue_size: u32,
+    published: Arc<Published>,
+    shown: Arc<Shown>,
+    readers: Readers,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Sqlite {
+    pub(super) fn open(
+        directory: &Path,
+        master_key: &MasterKey,
+        settings: &Settings,
+    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+        Self::open_with(directory, master_key, settings, |_| Ok(()))
+    }
+
+    /// Opens a store whose writing connection was prepared further.
+    fn open_with(
+        directory: &Path,
+        master_key: &MasterKey,
+        settings: &Settings,
+        prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+        let lock = lock::lock(directory)?;
+        let path = directory.join("sealpost.db");
+        let connection = schema::open_writer(&path)?;
+        prepare(&connection)?;
+        let identity = load::identity(&connection, master_key)?;
+        let configured = load::directory(&connection, master_key)?;
+        let token = load::fence(&connection)?;
+        let (accounting, last) = load::counters(&connection)?;
+        let mut window = Window::new(Limits {
+            quota: settings.quota,
+            deliveries: settings.window,
+            bytes: settings.window_bytes,
+        });
+        load::backlog(&connection, &configured, &mut window)?;
+
+        let (failure, failed) = watch::channel(None);
+        let report = failure.clone();
+        let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
+            report.send_replace(Some(error.to_string()));
+        })?;
+        let counts = Counts { accounting, last, retained_to: 0 };
+        let (outbox, inboxes) = Outbox::new(settings.shards);
+        let (commands, received) = mpsc::channel();
+        let queue_size = u32::try_from(settings.queue_bytes >> 10).unwrap_or(u32::MAX).max(1);
+        let inner = Inner {
+            identity,
+            commands,
+            queue: Arc::new(Semaphore::new(queue_size as usize)),
+            queue_size,
+            published: Arc::new(Published::new(configured)),
+            shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
+            readers: Readers::open(&path, settings.readers)?,
+            failure: failed,
+        };
+        let writer = Writer {
+            books: Books {
+                token,
+                window,
+                counts,
+                cancellations: load::cancellations(&connection)?,
+                disk: Disk::new(directory, settings.min_free),
+                max_pending: settings.max_pending,
+            },
+            connection,
+            published: inner.published.clone(),
+            outbox,
+            master_key: master_key.clone(),
+            commands: received,
+            shown: inner.shown.clone(),
+            checkpointer,
+            failure,
+            linger: settings.outcome_linger.min(MAX_LINGER),
+            kept: Vec::new(),
+            cancel_again: None,
+            lock,
+        };
+        thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run())
+            .map_err(OpenError::Thread)?;
+        Ok((Self { inner: Arc::new(inner) }, inboxes))
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    pub(super) fn directory(&self) -> Arc<Directory> {
+        self.inner.published.current()
+    }
+
+    pub(super) async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+        let name = name.to_owned();
+        self.ask(0, |reply| Command::Configure(Configure::Domain { name, reply })).await?
+    }
+
+    pub(super) async fn create_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, WebhookEdit::Create(urls)).await
+    }
+
+    pub(super) async fn replace_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, WebhookEdit::Replace(urls)).await
+    }
+
+    pub(super) async fn delete_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        self.edit(domain, kind, WebhookEdit::Delete).await
+    }
+
+    pub(super) async fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
+        self.ask(0, |reply| Command::Configure(Configure::SigningKey { key, reply })).await?
+    }
+
+    pub(super) async fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        self.ask(0, |reply| Command::Configure(Configure::ApiKey { key, reply })).await?
+    }
+
+    pub(super) async fn append(
+        &self,
+        domain: &str,
+        events: Vec<NewEvent>,
+        partial: bool,
+    ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
+        let domain = domain.to_owned();
+        let bytes = events.iter().map(|event| event.data.len() + 1024).sum();
+        self.ask(bytes, |reply| Command::Append { domain, events, partial, reply }).await?
+    }
+
+    pub(super) async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        let domain = self.directory().domain(&query.domain).map(|domain| domain.id());
+        match domain {
+            Some(domain) => self.inner.readers.events(domain, query).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Seq {
+        self.counts().last
+    }
+
+    pub(super) fn refill(&self, endpoint: EndpointId, room: u32) {
+        self.send(Command::Refill { endpoint, room });
+    }
+
+    pub(super) fn record(&self, shard: usize, settled: Vec<Settled>, urgent: bool) {
+        self.send(Command::Record { shard, settled, urgent });
+    }
+
+    pub(super) fn accounting(&self) -> Accounting {
+        self.counts().accounting
+    }
+
+    pub(super) async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {
+        self.ask(0, |reply| Command::Retain { accepted_before, slice, reply }).await?
+    }
+
+    pub(super) async fn broken(&self) -> String {
+        let mut failure = self.inner.failure.clone();
+        let failed = failure.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        match failed {
+            Some(reason) => reason,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        self.ask(0, Command::Flush).await?
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        self.inner.readers.close();
+        self.ask(0, Command::Close).await?
+    }
+
+    /// Transactions since the store was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.inner.shown.commits.load(Relaxed)
+    }
+
+    async fn edit(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        edit: WebhookEdit,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        let domain = domain.to_owned();
+        let request = |reply| WebhookRequest { domain, kind, edit, reply };
+        self.ask(0, |reply| Command::Configure(Configure::Webhook(request(reply)))).await?
+    }
+
+    /// Waits for a place in the queue for a command of this size, and then for its answer.
+    async fn ask<T>(&self, bytes: usize, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let kibibytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(1, self.inner.queue_size);
+        let permit = self.inner.queue.clone().acquire_many_owned(kibibytes).await;
+        let permit = permit.map_err(|_| StoreError::Broken)?;
+        let (to, answer) = oneshot::channel();
+        self.send(command(Reply { to, _permit: permit }));
+        answer.await.map_err(|_| StoreError::Broken)
+    }
+
+    /// Sends a command. If the writer is gone, so is the command, and whoever waits for it is told by that.
+    fn send(&self, command: Command) {
+        let _ = self.inner.commands.send(command);
+    }
+
+    fn counts(&self) -> Counts {
+        *self.inner.shown.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,75 @@
+//! The database file: how connections to it are set up, and how its schema moves forward.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+
+/// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
+/// that was released is never edited: a change of the schema is a new one.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+
+/// Says in the file's header whose it is: `Seal` in ASCII.
+const APPLICATION_ID: u32 = 0x5365_616C;
+
+/// The connection that writes, to a file with the current schema; the file is made where there is none.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // The first two take effect only before there is a page, the last on every open.
+    connection.execute_batch(
+        "PRAGMA page_size = 16384;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -65536;",
+    )?;
+    migrate(&connection, path)?;
+    Ok(connection)
+}
+
+/// A connection beside the writer's that moves the log into the file.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA cache_size = -16384;")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
+    let (seen, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if seen > known {
+        return Err(OpenError::Newer { found: seen, known });
+    }
+    let empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    if application != APPLICATION_ID && !empty {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             {migration}
+             PRAGMA user_version = {version};
+             PRAGMA application_id = {APPLICATION_ID};
+             COMMIT;"
+        ))?;
+    }
+    Ok(())
+}

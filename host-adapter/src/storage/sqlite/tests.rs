@@ -1,0 +1,334 @@
+//! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
+
+use std::{fs, path::Path, time::Duration};
+
+use rusqlite::Connection;
+use sealpost_core::{Health, Verdict};
+use tempfile::TempDir;
+
+use super::{OpenError, Sqlite, schema::MIGRATIONS};
+use crate::{
+    secrets::{MasterKey, Secret},
+    storage::{
+        Accounting, AppendError, Delivery, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError,
+        ToShard,
+        fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, settings},
+        wall_millis,
+    },
+};
+
+const A: &str = "https://user:password@a.example/hook";
+const B: &str = "https://b.example/hook";
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let mut stage = Fixture::sqlite(settings()).await;
+    stage.store.set_signing_key(Secret::new("key-1")).await.unwrap();
+    let before = stage.subscribe(&[A, B]).await;
+    stage.append(vec![event("one")]).await;
+    let deliveries = stage.claimed().await;
+    stage.settle(&deliveries[1], Verdict::Acknowledged).await;
+    let identity = stage.store.identity().clone();
+
+    let mut stage = restart(stage).await;
+    assert_eq!(stage.store.identity().account, identity.account);
+    assert_eq!(stage.store.identity().epoch, identity.epoch);
+    assert_eq!(stage.store.identity().cursor_key, identity.cursor_key);
+    let directory = stage.store.directory();
+    assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
+    let endpoints = directory.domain(DOMAIN).unwrap().webhook(CLICKED);
+    for (now, then) in endpoints.iter().zip(&before) {
+        assert_eq!((now.id(), now.url(), now.secret()), (then.id(), then.url(), then.secret()));
+    }
+    assert_eq!([endpoints[0].health(), endpoints[1].health()], [Health::UNPROVEN, Health::Up]);
+    assert_eq!(stage.listed().await, [event("one").data]);
+    let balance = Accounting { accepted: 2, acknowledged: 1, ..Accounting::default() };
+    assert_eq!(stage.store.accounting(), balance);
+
+    assert_eq!(stage.backlog().await.id(), endpoints[0].id());
+    let (pending, more) = stage.refill(&endpoints[0], 9).await;
+    assert_eq!((events_of(&pending), pending[0].id, more), (vec!["one"], deliveries[0].id, false));
+    let again = stage.store.append(DOMAIN, vec![event("one")], false).await.unwrap();
+    assert!(again[0].as_ref().unwrap().duplicate);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_kill() {
+    let mut stage = Fixture::sqlite(settings()).await;
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    stage.append(vec![event("acknowledged"), event("in flight")]).await;
+    let deliveries = stage.claimed().await;
+    stage.settle(&deliveries[0], Verdict::Acknowledged).await;
+
+    let mut killed = kill(&stage).await;
+    assert_eq!(killed.listed().await.len(), 2);
+    assert_eq!(killed.backlog().await.id(), endpoint.id());
+    assert_eq!(events_of(&killed.refill(&endpoint, 9).await.0), ["in flight"]);
+    let balance = Accounting { accepted: 2, acknowledged: 1, ..Accounting::default() };
+    assert_eq!(killed.store.accounting(), balance);
+}
+
+#[tokio::test]
+async fn numbers_are_not_used_again_after_the_last_event_is_gone() {
+    let stage = Fixture::sqlite(settings()).await;
+    stage.append(vec![event("one"), event("two")]).await;
+    while !stage.store.retain(wall_millis() + 1, 10).await.unwrap().done {}
+    assert!(stage.listed().await.is_empty());
+    let stage = restart(stage).await;
+    stage.append(vec![event("three")]).await;
+    assert_eq!(stage.store.snapshot(), 3);
+}
+
+#[tokio::test]
+async fn a_record_under_a_stale_token_changes_nothing() {
+    let mut stage = Fixture::sqlite(settings()).await;
+    stage.subscribe(&[A]).await;
+    stage.append(vec![event("one")]).await;
+    let delivery = stage.claimed().await.remove(0);
+    let other_node = 99;
+    behind_its_back(&stage).execute("UPDATE pending SET claim = ?", [other_node]).unwrap();
+
+    stage.settle(&delivery, Verdict::Acknowledged).await;
+    assert_eq!(stage.store.accounting().pending(), 1);
+    let claim = behind_its_back(&stage).query_row("SELECT claim FROM pending", [], |row| row.get(0));
+    assert_eq!(claim, Ok(other_node));
+}
+
+#[tokio::test]
+async fn one_process_at_a_time() {
+    let stage = Fixture::sqlite(settings()).await;
+    let second = Store::open(path(&stage), &master_key(), &settings());
+    assert!(matches!(second, Err(OpenError::Locked(_))));
+    restart(stage).await;
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let stage = Fixture::sqlite(settings()).await;
+    stage.store.close().await.unwrap();
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken);
+    assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[tokio::test]
+async fn secrets_cannot_be_read_from_the_file() {
+    let stage = Fixture::sqlite(settings()).await;
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    stage.store.set_signing_key(Secret::new("signing-key-1")).await.unwrap();
+    stage.store.close().await.unwrap();
+    let bytes = fs::read(path(&stage).join("sealpost.db")).unwrap();
+    let holds = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+    assert!(holds(DOMAIN), "what is no secret can be read");
+    for secret in ["password", "signing-key-1", "a.example", endpoint.secret().expose()] {
+        assert!(!holds(secret), "{secret}");
+    }
+
+    let other = MasterKey::generate().unwrap();
+    assert!(matches!(Store::open(path(&stage), &other, &settings()), Err(OpenError::MasterKey)));
+}
+
+#[tokio::test]
+async fn concurrent_appends_share_commits() {
+    let stage = Fixture::sqlite(settings()).await;
+    let before = commits(&stage);
+    let appends = (0..256).map(|number| {
+        let store = stage.store.clone();
+        tokio::spawn(async move { store.append(DOMAIN, vec![event(&number.to_string())], false).await })
+    });
+    for append in appends.collect::<Vec<_>>() {
+        append.await.unwrap().unwrap();
+    }
+    assert!(commits(&stage) - before <= 64, "{} commits for 256 appends", commits(&stage) - before);
+    assert_eq!(stage.store.snapshot(), 256);
+}
+
+#[tokio::test]
+async fn patient_records_wait_for_company() {
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
+    let mut stage = Fixture::sqlite(patient).await;
+    stage.subscribe(&[A]).await;
+    stage.append(vec![event("one"), event("two")]).await;
+    let deliveries = stage.claimed().await;
+    let before = commits(&stage);
+    for delivery in &deliveries {
+        stage.store.record(0, vec![acknowledged(delivery)], false);
+    }
+    stage.store.flush().await.unwrap();
+    assert_eq!(stage.recorded().await, [deliveries[0].id]);
+    assert_eq!(stage.recorded().await, [deliveries[1].id]);
+    assert_eq!(commits(&stage) - before, 1);
+}
+
+#[tokio::test]
+async fn many_deliveries_are_cancelled_in_slices_across_a_kill() {
+    let mut stage = Fixture::sqlite(Settings { quota: 2, ..settings() }).await;
+    let endpoints = stage.subscribe(&[A, B]).await;
+    for batch in 0..3 {
+        stage.append((0..9000).map(|number| event(&format!("{batch}-{number}"))).collect()).await;
+    }
+    stage.store.replace_webhook(DOMAIN, CLICKED, vec![EndpointUrl::new(B)]).await.unwrap();
+    let mut killed = kill(&stage).await;
+
+    stage.store.refill(endpoints[0].id(), 100);
+    stage.append(vec![event("meanwhile")]).await;
+    stage.until(|store| store.accounting().cancelled == 27_000).await;
+    assert_eq!(stage.store.accounting().pending(), 27_001);
+    stage.store.flush().await.unwrap();
+    while let Ok(message) = stage.inbox.try_recv() {
+        if let ToShard::Refilled { deliveries, .. } = message {
+            assert!(deliveries.is_empty(), "a covered delivery was handed out");
+        }
+    }
+
+    killed.until(|store| store.accounting().cancelled == 27_000).await;
+    assert_eq!(killed.store.accounting().pending(), 27_000);
+    let left = killed.refill_after_backlog(&endpoints[1]).await;
+    assert_eq!(events_of(&left), ["0-0", "0-1"]);
+}
+
+#[tokio::test]
+async fn little_free_disk_refuses_events() {
+    let stage = Fixture::sqlite(Settings { min_free: u64::MAX, ..Settings::default() }).await;
+    let refused = stage.store.append(DOMAIN, vec![event("one")], false).await;
+    assert_eq!(refused, Err(AppendError::Store(StoreError::Disk)));
+    assert_eq!(stage.store.append(DOMAIN, Vec::new(), false).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_events_and_loses_no_record() {
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
+    let directory = tempfile::tempdir().unwrap();
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &patient, |connection| {
+        connection.pragma_update(None, "max_page_count", 40)
+    })
+    .unwrap();
+    let mut stage = Fixture::stage(Store::Sqlite(sqlite), inboxes, Some(directory)).await;
+    stage.subscribe(&[A]).await;
+    stage.append(vec![event("one")]).await;
+    let delivery = stage.claimed().await.remove(0);
+
+    stage.store.record(0, vec![acknowledged(&delivery)], false);
+    let large = NewEvent { data: vec![b' '; 1 << 20].into(), ..event("large") };
+    let refused = stage.store.append(DOMAIN, vec![event("two"), large], false).await;
+    assert_eq!(refused, Err(AppendError::Store(StoreError::Disk)));
+    assert_eq!(stage.recorded().await, [delivery.id], "the batch that it shared with the events failed");
+    assert_eq!(stage.listed().await, [event("one").data], "nothing of the refused batch is stored");
+
+    stage.append(vec![event("two")]).await;
+    assert_eq!(events_of(&stage.claimed().await), ["two"]);
+    let balance = Accounting { accepted: 2, acknowledged: 1, ..Accounting::default() };
+    assert_eq!(stage.store.accounting(), balance);
+    stage.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failed_write_breaks_the_store_for_good() {
+    let stage = Fixture::sqlite(settings()).await;
+    stage.subscribe(&[A]).await;
+    behind_its_back(&stage).execute_batch("DROP TABLE pending").unwrap();
+    let lost = stage.store.append(DOMAIN, vec![event("one")], false).await;
+    assert_eq!(lost, Err(AppendError::Store(StoreError::Broken)));
+    assert!(stage.store.broken().await.contains("pending"));
+    assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[tokio::test]
+async fn retention_gives_file_space_back() {
+    let stage = Fixture::sqlite(settings()).await;
+    for number in 0..20 {
+        let large = NewEvent { data: vec![b' '; 256 << 10].into(), ..event(&number.to_string()) };
+        stage.append(vec![large]).await;
+    }
+    let full = restart(stage).await;
+    let size = |stage: &Fixture| fs::metadata(path(stage).join("sealpost.db")).unwrap().len();
+    let before = size(&full);
+    while !full.store.retain(wall_millis() + 1, 5).await.unwrap().done {}
+    let emptied = restart(full).await;
+    assert!(before > 5 << 20 && size(&emptied) < 1 << 20, "{before} bytes became {}", size(&emptied));
+}
+
+#[tokio::test]
+async fn other_files_are_refused() {
+    let refused = |prepare: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
+        file.execute_batch(prepare).unwrap();
+        Store::open(directory.path(), &master_key(), &settings()).err().unwrap()
+    };
+    assert!(matches!(refused("PRAGMA user_version = 99"), OpenError::Newer { found: 99, .. }));
+    assert!(matches!(refused("CREATE TABLE notes (text)"), OpenError::Foreign(_)));
+}
+
+/// A store of every schema that was released, as SQL. A new migration comes with a new one.
+const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql")];
+
+#[tokio::test]
+async fn a_store_of_every_earlier_schema_is_brought_forward() {
+    assert_eq!(EARLIER.len(), MIGRATIONS.len());
+    let new = schema_of(Fixture::sqlite(settings()).await.directory.unwrap().path());
+    for dump in EARLIER {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
+        file.execute_batch(dump).unwrap();
+        drop(file);
+
+        let (store, inboxes) = open(directory.path(), &settings());
+        let mut stage = Fixture::stage(store, inboxes, Some(directory)).await;
+        assert_eq!(schema_of(path(&stage)), new);
+        assert_eq!(stage.listed().await, [event("one").data, event("two").data]);
+        let balance = Accounting { accepted: 4, acknowledged: 1, ..Accounting::default() };
+        assert_eq!(stage.store.accounting(), balance);
+        let directory = stage.store.directory();
+        assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
+        assert!(directory.api_key(&[1; 32]).is_some());
+        let endpoints = directory.domain(DOMAIN).unwrap().webhook(CLICKED);
+        assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
+        assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
+    }
+}
+
+/// The record of a delivery whose first attempt was acknowledged.
+fn acknowledged(delivery: &Delivery) -> Settled {
+    Settled { id: delivery.id, verdict: Verdict::Acknowledged, attempts: 1, due: 0, health: Health::Up }
+}
+
+/// Closes a store and opens it again.
+async fn restart(stage: Fixture) -> Fixture {
+    stage.store.close().await.unwrap();
+    let directory = stage.directory.unwrap();
+    let (store, inboxes) = open(directory.path(), &settings());
+    Fixture::stage(store, inboxes, Some(directory)).await
+}
+
+/// What a kill at this moment would leave on disk, opened again. The original lives on.
+async fn kill(stage: &Fixture) -> Fixture {
+    let left = tempfile::tempdir().unwrap();
+    for file in ["sealpost.db", "sealpost.db-wal"] {
+        fs::copy(path(stage).join(file), left.path().join(file)).unwrap();
+    }
+    let (store, inboxes) = open(left.path(), &Settings { quota: 2, ..settings() });
+    Fixture::stage(store, inboxes, Some(left)).await
+}
+
+/// Another connection to the store's file.
+fn behind_its_back(stage: &Fixture) -> Connection {
+    Connection::open(path(stage).join("sealpost.db")).unwrap()
+}
+
+/// The statements that made the tables and indexes of a store.
+fn schema_of(directory: &Path) -> Vec<String> {
+    let file = Connection::open(directory.join("sealpost.db")).unwrap();
+    let mut all = file.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+    all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn path(stage: &Fixture) -> &Path {
+    stage.directory.as_ref().map(TempDir::path).unwrap()
+}
+
+fn commits(stage: &Fixture) -> u64 {
+    match &stage.store {
+        Store::Sqlite(store) => store.commits(),
+        Store::Memory(_) => unreachable!("these tests are of the store on disk"),
+    }
+}

@@ -1,0 +1,266 @@
+//! The one thread that writes. It takes whatever waits into one transaction, and tells everyone when that
+//! is committed.
+
+use std::{
+    fs::File,
+    sync::{
+        Arc, PoisonError,
+        atomic::Ordering::Relaxed,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, params};
+use tokio::sync::watch;
+
+use super::{
+    books::{Books, Effects, Shown},
+    checkpoint::{Checkpointer, checkpoint},
+    command::{Command, Reply, apply},
+    configure::Configure,
+    deliveries::cancel_slice,
+};
+use crate::{
+    secrets::MasterKey,
+    storage::{
+        StoreError, ToShard,
+        outbox::{Outbox, Published},
+        wall_millis,
+    },
+};
+
+/// Events and records that one transaction takes at most, give or take the last command.
+const BATCH: usize = 4096;
+/// Records from which on waiting for more gains nothing.
+const ENOUGH_RECORDS: usize = 256;
+/// How soon records are tried again that found the disk full.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
+
+/// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) books: Books,
+    pub(super) published: Arc<Published>,
+    pub(super) outbox: Outbox,
+    pub(super) master_key: MasterKey,
+    pub(super) commands: Receiver<Command>,
+    pub(super) shown: Arc<Shown>,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) failure: watch::Sender<Option<String>>,
+    pub(super) linger: Duration,
+    /// Commands that found the disk full and that nobody repeats.
+    pub(super) kept: Vec<Command>,
+    /// When to go on cancelling, after the disk was found full.
+    pub(super) cancel_again: Option<Instant>,
+    pub(super) lock: File,
+}
+
+/// The store has failed; the thread is to end.
+pub(super) struct Broken;
+
+/// What comes after a batch.
+enum Then {
+    Continue,
+    Configure(Configure),
+    Close(Option<Reply<Result<(), StoreError>>>),
+}
+
+impl Writer {
+    /// Runs until the store is closed, broken, or nobody holds it any more.
+    pub(super) fn run(mut self) {
+        loop {
+            // A checkpoint that failed has broken the store, too.
+            if self.failure.borrow().is_some() || self.cancel().is_err() {
+                return;
+            }
+            self.announce();
+            let (batch, then) = self.collect();
+            let result = self.carry_out(batch).and_then(|()| match then {
+                Then::Continue => Ok(None),
+                Then::Configure(change) => self.configure(change).map(|()| None),
+                Then::Close(reply) => Ok(Some(reply)),
+            });
+            match result {
+                Ok(None) => {}
+                Ok(Some(reply)) => return self.shut(reply),
+                Err(Broken) => return,
+            }
+        }
+    }
+
+    /// Waits for commands, or for the time when something is due without one.
+    fn collect(&mut self) -> (Vec<Command>, Then) {
+        let mut batch = std::mem::take(&mut self.kept);
+        let mut wait = if batch.is_empty() { self.idle() } else { DISK_PAUSE };
+        let (mut weight, mut patient_until) = (0, None);
+        loop {
+            match self.commands.recv_timeout(wait) {
+                Err(RecvTimeoutError::Timeout) => return (batch, Then::Continue),
+                Err(RecvTimeoutError::Disconnected) => return (batch, Then::Close(None)),
+                Ok(Command::Configure(change)) => return (batch, Then::Configure(change)),
+                Ok(Command::Close(reply)) => return (batch, Then::Close(Some(reply))),
+                Ok(command) => {
+                    weight += command.weight();
+                    wait = if command.can_wait() && weight < ENOUGH_RECORDS && wait != Duration::ZERO {
+                        let until = *patient_until.get_or_insert_with(|| Instant::now() + self.linger);
+                        until.saturating_duration_since(Instant::now())
+                    } else {
+                        Duration::ZERO
+                    };
+                    batch.push(command);
+                }
+            }
+            if weight >= BATCH {
+                return (batch, Then::Continue);
+            }
+        }
+    }
+
+    /// How long nothing has to be done unless a command comes.
+    fn idle(&self) -> Duration {
+        if !self.books.cancellations.is_empty() {
+            return self
+                .cancel_again
+                .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        }
+        let now = wall_millis();
+        let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
+        Duration::from_millis(due.unsigned_abs().min(60_000))
+    }
+
+    /// Does a batch in one transaction, and answers after the commit.
+    fn carry_out(&mut self, batch: Vec<Command>) -> Result<(), Broken> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut effects = Effects::default();
+        let directory = self.published.current();
+        match self.transact(|connection, books| {
+            let apply = |command| apply(connection, books, &mut effects, &directory, command);
+            let answers = batch.iter().map(apply).collect::<Result<Vec<_>, _>>()?;
+            for (endpoint, health) in
+                effects.health.values().filter(|(endpoint, health)| endpoint.health() != *health)
+            {
+                connection
+                    .prepare_cached("UPDATE endpoint SET health = ? WHERE id = ?")?
+                    .execute(params![health.to_byte(), endpoint.id()])?;
+            }
+            Ok(answers)
+        })? {
+            Ok(answers) => {
+                self.tell(effects);
+                for (command, answer) in batch.into_iter().zip(answers) {
+                    command.answer(answer);
+                }
+            }
+            Err(error) => {
+                let all = batch.len();
+                let kept: Vec<_> = batch.into_iter().filter_map(|command| command.give_up(error)).collect();
+                // Without the events there may be room for the records.
+                if kept.len() < all {
+                    return self.carry_out(kept);
+                }
+                self.kept = kept;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works off one slice of the first cancellation.
+    fn cancel(&mut self) -> Result<(), Broken> {
+        let Some(mut cancellation) = self.books.cancellations.first().cloned() else { return Ok(()) };
+        if self.cancel_again.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
+            Ok(true) => drop(self.books.cancellations.remove(0)),
+            Ok(false) => self.books.cancellations[0] = cancellation,
+            Err(_) => self.cancel_again = Some(Instant::now() + DISK_PAUSE),
+        }
+        Ok(())
+    }
+
+    /// Runs one transaction over disk and books: both change, or neither.
+    fn transact<T>(
+        &mut self,
+        write: impl FnOnce(&Connection, &mut Books) -> rusqlite::Result<T>,
+    ) -> Result<Result<T, StoreError>, Broken> {
+        let before = self.books.counts;
+        let attempt = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            let result = write(&transaction, &mut self.books)?;
+            if self.books.counts.differ(&before) {
+                self.books.counts.write(&transaction)?;
+            }
+            transaction.commit()?;
+            Ok(result)
+        };
+        match attempt() {
+            Ok(result) => {
+                self.books.window.commit();
+                self.shown.commits.fetch_add(1, Relaxed);
+                *self.shown.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.books.counts;
+                Ok(Ok(result))
+            }
+            Err(error) => {
+                self.books.window.roll_back();
+                self.books.counts = before;
+                self.diagnose(&error).map(Err)
+            }
+        }
+    }
+
+    /// Sorts an error into one that passes and one that does not. After a failed write nobody can say what
+    /// is on disk, so it is never repeated.
+    pub(super) fn diagnose(&self, error: &rusqlite::Error) -> Result<StoreError, Broken> {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            return Ok(StoreError::Disk);
+        }
+        tracing::error!(%error, "the store has failed");
+        self.failure.send_replace(Some(error.to_string()));
+        Err(Broken)
+    }
+
+    /// Tells the shards of a commit: what is recorded first, then what is theirs.
+    fn tell(&mut self, effects: Effects) {
+        for (endpoint, health) in effects.health.into_values() {
+            endpoint.change_health(health);
+        }
+        for (shard, ids) in effects.recorded {
+            self.outbox.recorded(shard, ids);
+        }
+        self.outbox.claimed(effects.claimed);
+        for (endpoint, answer) in effects.refilled {
+            self.outbox.tell(&endpoint, answer);
+        }
+        self.checkpointer.note(effects.bytes);
+    }
+
+    /// Tells shards of backlogs that are due and have room.
+    fn announce(&mut self) {
+        let directory = self.published.current();
+        for endpoint in self.books.window.tell(wall_millis()) {
+            if let Some(endpoint) = directory.endpoint(endpoint) {
+                self.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));
+            }
+        }
+        self.books.window.commit();
+    }
+
+    /// Leaves a file that needs no recovery, lets go of the directory, and only then answers.
+    fn shut(self, reply: Option<Reply<Result<(), StoreError>>>) {
+        let Self { connection, checkpointer, kept, lock, .. } = self;
+        checkpointer.stop();
+        let mut result = if kept.is_empty() { Ok(()) } else { Err(StoreError::Disk) };
+        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
+            tracing::error!(%error, "the last checkpoint failed; the log will be read at the next start");
+            result = Err(StoreError::Broken);
+        }
+        drop(connection);
+        drop(lock);
+        if let Some(reply) = reply {
+            reply.send(result);
+        }
+    }
+}
