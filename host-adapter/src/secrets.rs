@@ -145,7 +145,8 @@ impl MasterKey {
         let write = || {
             let mut file = options.open(path)?;
             writeln!(file, "{}", BASE64_STANDARD.encode(key.0))?;
-            file.sync_all()
+            file.sync_all()?;
+            sync_directory_of(path)
         };
         write().map_err(|error| MasterKeyError::File(path.to_owned(), error))?;
         Ok(key)
@@ -227,6 +228,14 @@ impl fmt::Display for SealError {
 }
 
 impl std::error::Error for SealError {}
+
+/// Makes a new file's name as durable as its bytes: a store must never outlive its key.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if cfg!(unix) && !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
 
 fn decode_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {

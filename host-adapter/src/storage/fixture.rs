@@ -98,15 +98,17 @@ impl Fixture {
         }
     }
 
-    /// Waits for an endpoint's backlog, whatever else is told, and asks for it.
-    pub(super) async fn refill_after_backlog(&mut self, endpoint: &Endpoint) -> Vec<Delivery> {
+    /// Waits for an endpoint's backlog and asks for it, whatever the shard hears of other endpoints.
+    pub(super) async fn refill_after_backlog(&mut self, asked: &Endpoint) -> Vec<Delivery> {
         loop {
             match self.hear().await {
-                ToShard::Backlog(told) if told.id() == endpoint.id() => break,
+                ToShard::Backlog(told) if told.id() == asked.id() => self.store.refill(asked.id(), 9),
+                ToShard::Refilled { endpoint, deliveries, .. } if endpoint == asked.id() => {
+                    return deliveries;
+                }
                 _ => {}
             }
         }
-        self.refill(endpoint, 9).await.0
     }
 
     /// Records an attempt and waits until that is committed.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::writer::{Books, Effects};
+use super::books::{Books, Effects};
 use crate::storage::{
     AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, StoreError,
     event::{self, Fate, Known},

@@ -6,7 +6,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{OpenError, schema};
 
@@ -53,8 +53,12 @@ impl Checkpointer {
 
 fn run(connection: &Connection, woken: &Receiver<()>, failed: impl FnOnce(rusqlite::Error)) {
     while woken.recv().is_ok() {
-        if let Err(error) = checkpoint(connection, "PASSIVE") {
-            return failed(error);
+        match checkpoint(connection, "PASSIVE") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                tracing::warn!(%error, "the log stays as it is until there is room on the disk");
+            }
+            Err(error) => return failed(error),
+            Ok(()) => {}
         }
     }
 }

@@ -6,9 +6,11 @@ use rusqlite::{Connection, params};
 use sealpost_core::WebhookKind;
 
 use super::{
+    books::Books,
+    command::Reply,
     deliveries::{Cancellation, next_id},
     load::{ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
-    writer::{Books, Broken, Reply, Writer},
+    writer::{Broken, Writer},
 };
 use crate::{
     secrets::{MasterKey, Secret},
@@ -67,7 +69,7 @@ impl Writer {
         Ok(())
     }
 
-    fn create_domain(&mut self, name: &str) -> Result<Result<(Arc<Domain>, bool), StoreError>, Broken> {
+    fn create_domain(&self, name: &str) -> Result<Result<(Arc<Domain>, bool), StoreError>, Broken> {
         if let Some(domain) = self.published.current().domain(name) {
             return Ok(Ok((domain.clone(), false)));
         }

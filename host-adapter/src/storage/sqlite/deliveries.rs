@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sealpost_core::{Verdict, WebhookKind};
 
 use super::{
+    books::{Books, Effects},
     load,
-    writer::{Books, Effects},
 };
 use crate::storage::{
     Delivery, DeliveryId, Directory, DomainId, Endpoint, EndpointId, Settled, ToShard, wall_millis,

@@ -10,7 +10,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Identity, Seq,
-        new_identity, window::Window,
+        window::Window,
     },
 };
 
@@ -32,7 +32,7 @@ pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Ident
             cursor_key: cursor_key.try_into().map_err(|_| OpenError::Damaged("cursor_key"))?,
         });
     }
-    let identity = new_identity().map_err(|_| OpenError::Entropy)?;
+    let identity = Identity::generate().map_err(|_| OpenError::Entropy)?;
     let sealed = key.seal(CURSOR_KEY, &identity.cursor_key).map_err(|_| OpenError::Entropy)?;
     let write = connection.unchecked_transaction()?;
     write.execute("INSERT INTO meta VALUES ('account', ?)", [identity.account.as_bytes()])?;

@@ -1,13 +1,16 @@
 //! The default store: one SQLite file in the data directory.
 //!
-//! One thread writes ([`writer`]), a few connections read, and one thread moves the write-ahead log into
+//! One thread writes, a few connections read, and one thread moves the write-ahead log into
 //! the file. `sealpost.db` may be opened, copied with SQLite's own tools, and replicated while the server
 //! runs.
 
 mod append;
+mod books;
 mod checkpoint;
+mod command;
 mod configure;
 mod deliveries;
+mod error;
 mod load;
 mod lock;
 mod read;
@@ -19,14 +22,14 @@ mod tests;
 mod writer;
 
 use std::{
-    fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{self, Sender},
     },
     thread,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -34,20 +37,28 @@ use sealpost_core::WebhookKind;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::{
+    books::{Books, Counts, Shown},
     checkpoint::Checkpointer,
+    command::{Command, Reply},
     configure::{Configure, WebhookRequest},
     lock::Disk,
     read::Readers,
-    writer::{Books, Command, Counts, Reply, Shown, Writer},
+    writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId, EventQuery,
-    Identity, Inbox, NewEvent, Retained, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Retained, Seq, Settings, Settled, StoreError,
+    StoredEvent, WebhookError,
     directory::WebhookEdit,
     outbox::{Outbox, Published},
     window::{Limits, Window},
 };
 use crate::secrets::{MasterKey, Secret};
+
+pub use self::error::OpenError;
+
+/// The longest that records wait for company, whatever is configured.
+const MAX_LINGER: Duration = Duration::from_secs(60);
 
 /// A store in an SQLite file. See [`storage`](super) for the contract.
 #[derive(Clone)]
@@ -134,8 +145,9 @@ impl Sqlite {
             shown: inner.shown.clone(),
             checkpointer,
             failure,
-            linger: settings.outcome_linger,
+            linger: settings.outcome_linger.min(MAX_LINGER),
             kept: Vec::new(),
+            cancel_again: None,
             lock,
         };
         thread::Builder::new()
@@ -162,7 +174,7 @@ impl Sqlite {
         &self,
         domain: &str,
         kind: WebhookKind,
-        urls: Vec<super::EndpointUrl>,
+        urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         self.edit(domain, kind, WebhookEdit::Create(urls)).await
     }
@@ -171,7 +183,7 @@ impl Sqlite {
         &self,
         domain: &str,
         kind: WebhookKind,
-        urls: Vec<super::EndpointUrl>,
+        urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         self.edit(domain, kind, WebhookEdit::Replace(urls)).await
     }
@@ -285,64 +297,3 @@ impl Sqlite {
         *self.inner.shown.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Why a store was not opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The data directory cannot be made or used.
-    Directory(PathBuf, io::Error),
-    /// Another process has the data directory.
-    Locked(PathBuf),
-    /// The store's secrets are sealed under another master key.
-    MasterKey,
-    /// A newer version of the program has been here.
-    Newer {
-        /// The file's schema.
-        found: u32,
-        /// The newest schema that this program knows.
-        known: u32,
-    },
-    /// The file is an SQLite database, but not a store.
-    Foreign(PathBuf),
-    /// A row that every store has is missing or unreadable.
-    Damaged(&'static str),
-    /// The system has no entropy to give.
-    Entropy,
-    /// A thread could not be started.
-    Thread(io::Error),
-    /// SQLite reports an error.
-    Database(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Directory(path, error) => write!(f, "the data directory {}: {error}", path.display()),
-            Self::Locked(path) => write!(
-                f,
-                "the data directory {} is in use by another process; stop it, or choose another directory",
-                path.display()
-            ),
-            Self::MasterKey => f.write_str(
-                "the store is sealed under another master key; start with the key that it was made with",
-            ),
-            Self::Newer { found, known } => write!(
-                f,
-                "the store has schema {found}, and this program knows up to {known}; use a newer version"
-            ),
-            Self::Foreign(path) => write!(f, "{} is a database, but not one of Sealpost", path.display()),
-            Self::Damaged(what) => write!(f, "the store is damaged: {what} is missing or unreadable"),
-            Self::Entropy => f.write_str("the system gave no random bytes"),
-            Self::Thread(error) => write!(f, "a thread of the store could not be started: {error}"),
-            Self::Database(error) => write!(f, "the store's database: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::writer::{Books, Effects};
+use super::books::{Books, Effects};
 use crate::storage::Retained;
 
 /// Pages that one slice gives back to the file system: 4 MiB of them.

@@ -8,7 +8,7 @@ use super::OpenError;
 
 /// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
 /// that was released is never edited: a change of the schema is a new one.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
 
 /// Says in the file's header whose it is: `Seal` in ASCII.
 const APPLICATION_ID: u32 = 0x5365_616C;

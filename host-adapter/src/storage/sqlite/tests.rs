@@ -1,16 +1,17 @@
 //! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use rusqlite::Connection;
 use sealpost_core::{Health, Verdict};
 use tempfile::TempDir;
 
-use super::{OpenError, Sqlite};
+use super::{OpenError, Sqlite, schema::MIGRATIONS};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, AppendError, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError, ToShard,
+        Accounting, AppendError, Delivery, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError,
+        ToShard,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, settings},
         wall_millis,
     },
@@ -143,16 +144,14 @@ async fn concurrent_appends_share_commits() {
 
 #[tokio::test]
 async fn patient_records_wait_for_company() {
-    let patient = Settings { outcome_linger: std::time::Duration::from_secs(60), ..settings() };
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let mut stage = Fixture::sqlite(patient).await;
     stage.subscribe(&[A]).await;
     stage.append(vec![event("one"), event("two")]).await;
     let deliveries = stage.claimed().await;
     let before = commits(&stage);
     for delivery in &deliveries {
-        let verdict = Verdict::Acknowledged;
-        let settled = Settled { id: delivery.id, verdict, attempts: 1, due: 0, health: Health::Up };
-        stage.store.record(0, vec![settled], false);
+        stage.store.record(0, vec![acknowledged(delivery)], false);
     }
     stage.store.flush().await.unwrap();
     assert_eq!(stage.recorded().await, [deliveries[0].id]);
@@ -197,8 +196,9 @@ async fn little_free_disk_refuses_events() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_events_and_loses_no_record() {
+    let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let directory = tempfile::tempdir().unwrap();
-    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &settings(), |connection| {
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &patient, |connection| {
         connection.pragma_update(None, "max_page_count", 40)
     })
     .unwrap();
@@ -207,17 +207,18 @@ async fn a_full_disk_refuses_events_and_loses_no_record() {
     stage.append(vec![event("one")]).await;
     let delivery = stage.claimed().await.remove(0);
 
+    stage.store.record(0, vec![acknowledged(&delivery)], false);
     let large = NewEvent { data: vec![b' '; 1 << 20].into(), ..event("large") };
     let refused = stage.store.append(DOMAIN, vec![event("two"), large], false).await;
     assert_eq!(refused, Err(AppendError::Store(StoreError::Disk)));
-    stage.silence().await;
-    assert_eq!(stage.listed().await, [event("one").data], "nothing of the batch is stored");
+    assert_eq!(stage.recorded().await, [delivery.id], "the batch that it shared with the events failed");
+    assert_eq!(stage.listed().await, [event("one").data], "nothing of the refused batch is stored");
 
-    stage.settle(&delivery, Verdict::Acknowledged).await;
     stage.append(vec![event("two")]).await;
     assert_eq!(events_of(&stage.claimed().await), ["two"]);
     let balance = Accounting { accepted: 2, acknowledged: 1, ..Accounting::default() };
     assert_eq!(stage.store.accounting(), balance);
+    stage.store.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -258,6 +259,39 @@ async fn other_files_are_refused() {
     assert!(matches!(refused("CREATE TABLE notes (text)"), OpenError::Foreign(_)));
 }
 
+/// A store of every schema that was released, as SQL. A new migration comes with a new one.
+const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql")];
+
+#[tokio::test]
+async fn a_store_of_every_earlier_schema_is_brought_forward() {
+    assert_eq!(EARLIER.len(), MIGRATIONS.len());
+    let new = schema_of(Fixture::sqlite(settings()).await.directory.unwrap().path());
+    for dump in EARLIER {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
+        file.execute_batch(dump).unwrap();
+        drop(file);
+
+        let (store, inboxes) = open(directory.path(), &settings());
+        let mut stage = Fixture::stage(store, inboxes, Some(directory)).await;
+        assert_eq!(schema_of(path(&stage)), new);
+        assert_eq!(stage.listed().await, [event("one").data, event("two").data]);
+        let balance = Accounting { accepted: 4, acknowledged: 1, ..Accounting::default() };
+        assert_eq!(stage.store.accounting(), balance);
+        let directory = stage.store.directory();
+        assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
+        assert!(directory.api_key(&[1; 32]).is_some());
+        let endpoints = directory.domain(DOMAIN).unwrap().webhook(CLICKED);
+        assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
+        assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
+    }
+}
+
+/// The record of a delivery whose first attempt was acknowledged.
+fn acknowledged(delivery: &Delivery) -> Settled {
+    Settled { id: delivery.id, verdict: Verdict::Acknowledged, attempts: 1, due: 0, health: Health::Up }
+}
+
 /// Closes a store and opens it again.
 async fn restart(stage: Fixture) -> Fixture {
     stage.store.close().await.unwrap();
@@ -279,6 +313,13 @@ async fn kill(stage: &Fixture) -> Fixture {
 /// Another connection to the store's file.
 fn behind_its_back(stage: &Fixture) -> Connection {
     Connection::open(path(stage).join("sealpost.db")).unwrap()
+}
+
+/// The statements that made the tables and indexes of a store.
+fn schema_of(directory: &Path) -> Vec<String> {
+    let file = Connection::open(directory.join("sealpost.db")).unwrap();
+    let mut all = file.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+    all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn path(stage: &Fixture) -> &Path {

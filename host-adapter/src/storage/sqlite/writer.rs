@@ -2,36 +2,31 @@
 //! is committed.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, PoisonError,
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, params};
-use sealpost_core::Health;
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::watch;
 
 use super::{
-    append::{AppendResult, append},
+    books::{Books, Effects, Shown},
     checkpoint::{Checkpointer, checkpoint},
+    command::{Command, Reply, apply},
     configure::Configure,
-    deliveries::{Cancellation, cancel_slice, record, refill},
-    lock::Disk,
-    retention::retain,
+    deliveries::cancel_slice,
 };
 use crate::{
     secrets::MasterKey,
     storage::{
-        Accounting, Delivery, DeliveryId, Directory, Endpoint, EndpointId, NewEvent, Retained, Seq, Settled,
         StoreError, ToShard,
         outbox::{Outbox, Published},
         wall_millis,
-        window::Window,
     },
 };
 
@@ -41,30 +36,6 @@ const BATCH: usize = 4096;
 const ENOUGH_RECORDS: usize = 256;
 /// How soon records are tried again that found the disk full.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
-
-/// What the writer is asked for.
-pub(super) enum Command {
-    Append { domain: String, events: Vec<NewEvent>, partial: bool, reply: Reply<AppendResult> },
-    Record { shard: usize, settled: Vec<Settled>, urgent: bool },
-    Refill { endpoint: EndpointId, room: u32 },
-    Retain { accepted_before: i64, slice: usize, reply: Reply<Result<Retained, StoreError>> },
-    Flush(Reply<Result<(), StoreError>>),
-    Configure(Configure),
-    Close(Reply<Result<(), StoreError>>),
-}
-
-/// Who waits for an answer. Dropped without one, it reads as a broken store.
-pub(super) struct Reply<T> {
-    pub(super) to: oneshot::Sender<T>,
-    /// The command's place in the queue, free again when it is answered.
-    pub(super) _permit: OwnedSemaphorePermit,
-}
-
-impl<T> Reply<T> {
-    pub(super) fn send(self, answer: T) {
-        let _ = self.to.send(answer);
-    }
-}
 
 /// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
 pub(super) struct Writer {
@@ -80,45 +51,9 @@ pub(super) struct Writer {
     pub(super) linger: Duration,
     /// Commands that found the disk full and that nobody repeats.
     pub(super) kept: Vec<Command>,
+    /// When to go on cancelling, after the disk was found full.
+    pub(super) cancel_again: Option<Instant>,
     pub(super) lock: File,
-}
-
-/// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
-pub(super) struct Books {
-    /// This life's fencing token.
-    pub(super) token: i64,
-    pub(super) window: Window,
-    pub(super) counts: Counts,
-    pub(super) cancellations: Vec<Cancellation>,
-    pub(super) disk: Disk,
-    pub(super) max_pending: u64,
-}
-
-/// The numbers in the books.
-#[derive(Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) accounting: Accounting,
-    /// The number of the last event.
-    pub(super) last: Seq,
-    /// The event up to which the current round of retention has looked.
-    pub(super) retained_to: i64,
-}
-
-/// What everyone may see of the books: the last commit.
-pub(super) struct Shown {
-    pub(super) counts: Mutex<Counts>,
-    pub(super) commits: AtomicU64,
-}
-
-/// What is to be told once the transaction is committed.
-#[derive(Default)]
-pub(super) struct Effects {
-    pub(super) recorded: Vec<(usize, Vec<DeliveryId>)>,
-    pub(super) claimed: Vec<Delivery>,
-    pub(super) refilled: Vec<(Arc<Endpoint>, ToShard)>,
-    pub(super) health: BTreeMap<EndpointId, (Arc<Endpoint>, Health)>,
-    /// About how much log this writes.
-    pub(super) bytes: u64,
 }
 
 /// The store has failed; the thread is to end.
@@ -131,17 +66,12 @@ enum Then {
     Close(Option<Reply<Result<(), StoreError>>>),
 }
 
-enum Answer {
-    Nothing,
-    Appended(AppendResult),
-    Retained(Retained),
-}
-
 impl Writer {
     /// Runs until the store is closed, broken, or nobody holds it any more.
     pub(super) fn run(mut self) {
         loop {
-            if self.cancel().is_err() {
+            // A checkpoint that failed has broken the store, too.
+            if self.failure.borrow().is_some() || self.cancel().is_err() {
                 return;
             }
             self.announce();
@@ -190,7 +120,9 @@ impl Writer {
     /// How long nothing has to be done unless a command comes.
     fn idle(&self) -> Duration {
         if !self.books.cancellations.is_empty() {
-            return Duration::ZERO;
+            return self
+                .cancel_again
+                .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
         }
         let now = wall_millis();
         let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
@@ -222,7 +154,15 @@ impl Writer {
                     command.answer(answer);
                 }
             }
-            Err(error) => self.kept.extend(batch.into_iter().filter_map(|command| command.give_up(error))),
+            Err(error) => {
+                let all = batch.len();
+                let kept: Vec<_> = batch.into_iter().filter_map(|command| command.give_up(error)).collect();
+                // Without the events there may be room for the records.
+                if kept.len() < all {
+                    return self.carry_out(kept);
+                }
+                self.kept = kept;
+            }
         }
         Ok(())
     }
@@ -230,10 +170,13 @@ impl Writer {
     /// Works off one slice of the first cancellation.
     fn cancel(&mut self) -> Result<(), Broken> {
         let Some(mut cancellation) = self.books.cancellations.first().cloned() else { return Ok(()) };
+        if self.cancel_again.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
         match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
             Ok(true) => drop(self.books.cancellations.remove(0)),
             Ok(false) => self.books.cancellations[0] = cancellation,
-            Err(StoreError::Disk | StoreError::Broken) => std::thread::sleep(DISK_PAUSE),
+            Err(_) => self.cancel_again = Some(Instant::now() + DISK_PAUSE),
         }
         Ok(())
     }
@@ -307,98 +250,17 @@ impl Writer {
 
     /// Leaves a file that needs no recovery, lets go of the directory, and only then answers.
     fn shut(self, reply: Option<Reply<Result<(), StoreError>>>) {
-        let Self { connection, checkpointer, lock, .. } = self;
+        let Self { connection, checkpointer, kept, lock, .. } = self;
         checkpointer.stop();
-        let result = checkpoint(&connection, "TRUNCATE").map_err(|error| {
+        let mut result = if kept.is_empty() { Ok(()) } else { Err(StoreError::Disk) };
+        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
             tracing::error!(%error, "the last checkpoint failed; the log will be read at the next start");
-            StoreError::Broken
-        });
+            result = Err(StoreError::Broken);
+        }
         drop(connection);
         drop(lock);
         if let Some(reply) = reply {
             reply.send(result);
         }
-    }
-}
-
-impl Command {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Append { events, .. } => events.len(),
-            Self::Record { settled, .. } => settled.len(),
-            _ => 1,
-        }
-    }
-
-    /// Whether nobody waits for this to be committed at once.
-    fn can_wait(&self) -> bool {
-        matches!(self, Self::Record { urgent: false, .. })
-    }
-
-    fn answer(self, answer: Answer) {
-        match (self, answer) {
-            (Self::Append { reply, .. }, Answer::Appended(result)) => reply.send(result),
-            (Self::Retain { reply, .. }, Answer::Retained(retained)) => reply.send(Ok(retained)),
-            (Self::Flush(reply), _) => reply.send(Ok(())),
-            _ => {}
-        }
-    }
-
-    /// Answers whoever can try again by himself; the command, if that is nobody.
-    fn give_up(self, error: StoreError) -> Option<Self> {
-        match self {
-            Self::Append { reply, .. } => reply.send(Err(error.into())),
-            Self::Retain { reply, .. } => reply.send(Err(error)),
-            Self::Flush(reply) => reply.send(Err(error)),
-            kept => return Some(kept),
-        }
-        None
-    }
-}
-
-impl Counts {
-    fn differ(&self, other: &Self) -> bool {
-        (self.accounting, self.last) != (other.accounting, other.last)
-    }
-
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Accounting { accepted, acknowledged, refused, exhausted, cancelled } = self.accounting;
-        let numbers =
-            [self.last, accepted, acknowledged, refused, exhausted, cancelled].map(u64::cast_signed);
-        connection
-            .prepare_cached(
-                "UPDATE counters SET last_seq = ?, accepted = ?, acknowledged = ?, refused = ?, exhausted = ?,
-                 cancelled = ?",
-            )?
-            .execute(numbers)?;
-        Ok(())
-    }
-}
-
-/// Does one command within the open transaction.
-fn apply(
-    connection: &Connection,
-    books: &mut Books,
-    effects: &mut Effects,
-    directory: &Directory,
-    command: &Command,
-) -> rusqlite::Result<Answer> {
-    match command {
-        Command::Append { domain, events, partial, .. } => {
-            append(connection, books, effects, directory, (domain, events, *partial)).map(Answer::Appended)
-        }
-        Command::Record { shard, settled, .. } => {
-            record(connection, books, effects, directory, settled)?;
-            effects.recorded.push((*shard, settled.iter().map(|settled| settled.id).collect()));
-            Ok(Answer::Nothing)
-        }
-        Command::Refill { endpoint, room } => {
-            refill(connection, books, effects, directory, (*endpoint, *room))?;
-            Ok(Answer::Nothing)
-        }
-        Command::Retain { accepted_before, slice, .. } => {
-            retain(connection, books, effects, (*accepted_before, *slice)).map(Answer::Retained)
-        }
-        Command::Flush(_) | Command::Configure(_) | Command::Close(_) => Ok(Answer::Nothing),
     }
 }

@@ -29,8 +29,8 @@ pub struct EgressRules {
     pub nat64: bool,
 }
 
-/// The guard.
-#[derive(Clone, Debug)]
+/// The guard. The default one has no rules of its own: it lets pass what is public.
+#[derive(Clone, Debug, Default)]
 pub struct Guard(EgressRules);
 
 impl Guard {

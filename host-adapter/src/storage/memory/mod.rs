@@ -1,24 +1,24 @@
 //! A store in memory, for tests: the contract without a disk.
 
+mod tables;
+
 use std::{
-    collections::{BTreeMap, HashMap},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use bytes::Bytes;
-use sealpost_core::{EventKind, Verdict, WebhookKind};
+use sealpost_core::WebhookKind;
 use tokio::sync::Notify;
 
+use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Delivery, DeliveryId, Directory, Domain, DomainId,
-    Endpoint, EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, Retained, Seq,
-    Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, Retained, Seq, Settings, Settled,
+    StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
     endpoint_secret,
-    event::{self, Fate, Known},
-    new_identity,
+    event::{self, Fate},
     outbox::{Outbox, Published},
     wall_millis,
     window::{Limits, Window},
@@ -41,51 +41,15 @@ struct Inner {
     bell: Arc<Notify>,
 }
 
-struct Tables {
-    events: BTreeMap<Seq, EventRow>,
-    ids: HashMap<(DomainId, Arc<str>), Seq>,
-    pending: BTreeMap<DeliveryId, PendingRow>,
-    window: Window,
-    accounting: Accounting,
-    last: Seq,
-}
-
-struct EventRow {
-    domain: Arc<str>,
-    id: Arc<str>,
-    timestamp: i64,
-    kind: EventKind,
-    data: Bytes,
-    digest: [u8; 32],
-    deliveries: u8,
-    accepted_at: i64,
-}
-
-struct PendingRow {
-    endpoint: EndpointId,
-    domain: DomainId,
-    kind: WebhookKind,
-    due: i64,
-    attempts: u8,
-    claimed: bool,
-}
-
 impl Memory {
     pub(super) fn open(settings: &Settings) -> (Self, Vec<Inbox>) {
         let (outbox, inboxes) = Outbox::new(settings.shards);
         let limits =
             Limits { quota: settings.quota, deliveries: settings.window, bytes: settings.window_bytes };
-        let tables = Tables {
-            events: BTreeMap::new(),
-            ids: HashMap::new(),
-            pending: BTreeMap::new(),
-            window: Window::new(limits),
-            accounting: Accounting::default(),
-            last: 0,
-        };
+        let tables = Tables::new(Window::new(limits));
         let unnamed = Identity { account: "0".repeat(24).into(), epoch: 0, cursor_key: [0; 32] };
         let inner = Arc::new(Inner {
-            identity: new_identity().unwrap_or(unnamed),
+            identity: Identity::generate().unwrap_or(unnamed),
             max_pending: settings.max_pending,
             outbox,
             directory: Published::default(),
@@ -242,17 +206,7 @@ impl Memory {
     }
 
     pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {
-        let mut tables = self.inner.tables();
-        let old = |(&seq, row): (&Seq, &EventRow)| (row.accepted_at < accepted_before).then_some(seq);
-        let old: Vec<_> = tables.events.iter().filter_map(old).collect();
-        let ended = |seq: &Seq| tables.pending.range(seq << 4..(seq + 1) << 4).next().is_none();
-        let ended: Vec<_> = old.into_iter().filter(ended).collect();
-        for seq in ended.iter().take(slice) {
-            tables.events.remove(seq);
-        }
-        let Tables { events, ids, .. } = &mut *tables;
-        ids.retain(|_, seq| events.contains_key(seq));
-        Retained { removed: ended.len().min(slice), done: ended.len() <= slice }
+        self.inner.tables().retain(accepted_before, slice)
     }
 
     /// Carries out an edit of a webhook; the endpoints that it removed.
@@ -307,107 +261,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.bell.notify_one();
-    }
-}
-
-impl Tables {
-    fn known(&self, domain: DomainId, id: &str) -> Option<Known> {
-        let row = self.events.get(self.ids.get(&(domain, id.into()))?)?;
-        Some(Known { digest: row.digest, timestamp: row.timestamp, deliveries: row.deliveries })
-    }
-
-    /// Stores an event with its deliveries; those that are born claimed.
-    fn insert(&mut self, domain: &Domain, event: &NewEvent, now: i64) -> Vec<Delivery> {
-        self.last += 1;
-        let endpoints = event.endpoints(domain);
-        self.ids.insert((domain.id(), event.id.clone()), self.last);
-        self.events.insert(
-            self.last,
-            EventRow {
-                domain: domain.name().clone(),
-                id: event.id.clone(),
-                timestamp: event.timestamp,
-                kind: event.kind,
-                data: event.data.clone(),
-                digest: event.digest,
-                deliveries: event.fan_out(domain),
-                accepted_at: now,
-            },
-        );
-        self.accounting.accepted += endpoints.len() as u64;
-        let mut born = Vec::new();
-        for (id, (kind, endpoint)) in (self.last << 4..).zip(endpoints) {
-            let claimed = self.window.admits(endpoint.id(), now);
-            let row = PendingRow {
-                endpoint: endpoint.id(),
-                domain: domain.id(),
-                kind,
-                due: now,
-                attempts: 0,
-                claimed,
-            };
-            self.pending.insert(id, row);
-            if claimed {
-                self.window.claim(id, endpoint.id(), event.data.len());
-                born.push(event.delivery(id, domain, kind, endpoint, now));
-            } else {
-                self.window.leave_unclaimed(endpoint.id(), now);
-            }
-        }
-        born
-    }
-
-    /// The unclaimed deliveries of an endpoint, oldest first.
-    fn unclaimed(&self, endpoint: EndpointId) -> Vec<(i64, DeliveryId)> {
-        let own = self.pending.iter().filter(|(_, row)| row.endpoint == endpoint && !row.claimed);
-        let mut own: Vec<_> = own.map(|(&id, row)| (row.due, id)).collect();
-        own.sort_unstable();
-        own
-    }
-
-    fn claim(&mut self, id: DeliveryId, endpoint: &Arc<Endpoint>) -> Option<Delivery> {
-        let row = self.pending.get_mut(&id)?;
-        let event = self.events.get(&(id >> 4))?;
-        row.claimed = true;
-        self.window.claim(id, endpoint.id(), event.data.len());
-        Some(Delivery {
-            id,
-            endpoint: endpoint.clone(),
-            domain: event.domain.clone(),
-            event_id: event.id.clone(),
-            kind: row.kind,
-            data: event.data.clone(),
-            attempts: row.attempts,
-            due: row.due,
-        })
-    }
-
-    fn record(&mut self, settled: &Settled) {
-        let row = self.pending.get_mut(&settled.id).filter(|row| row.claimed);
-        match (settled.verdict, row) {
-            (Verdict::Retry { kept, .. }, Some(row)) => {
-                (row.attempts, row.due, row.claimed) = (settled.attempts, settled.due, kept);
-                if !kept {
-                    self.window.leave_unclaimed(row.endpoint, settled.due);
-                }
-            }
-            (verdict, Some(_)) => {
-                self.pending.remove(&settled.id);
-                self.accounting.count(verdict);
-            }
-            (_, None) => {}
-        }
-        if !matches!(settled.verdict, Verdict::Retry { kept: true, .. }) {
-            self.window.release(settled.id);
-        }
-    }
-
-    fn cancel(&mut self, endpoint: EndpointId, domain: DomainId, kind: WebhookKind) {
-        let before = self.pending.len();
-        self.pending.retain(|_, row| (row.endpoint, row.domain, row.kind) != (endpoint, domain, kind));
-        self.accounting.cancelled += (before - self.pending.len()) as u64;
-        let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
-        self.window.correct(endpoint, next_due);
     }
 }
 

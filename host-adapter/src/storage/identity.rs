@@ -1,0 +1,34 @@
+//! What tells one store from every other.
+
+use std::{fmt, sync::Arc};
+
+use crate::secrets::random;
+
+/// What makes a store itself; made with it and never changed.
+#[derive(Clone)]
+pub struct Identity {
+    /// The account, 24 hexadecimal digits.
+    pub account: Arc<str>,
+    /// A random number that no other store has.
+    pub epoch: u64,
+    /// The key that authenticates cursors.
+    pub cursor_key: [u8; 32],
+}
+
+impl Identity {
+    /// The identity of a new store.
+    pub(super) fn generate() -> Result<Self, getrandom::Error> {
+        let account = random::<12>()?;
+        Ok(Self {
+            account: account.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+            epoch: getrandom::u64()?,
+            cursor_key: random()?,
+        })
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("account", &self.account).finish_non_exhaustive()
+    }
+}

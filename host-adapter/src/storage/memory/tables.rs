@@ -1,0 +1,170 @@
+//! The tables of the store in memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use sealpost_core::{EventKind, Verdict, WebhookKind};
+
+use crate::storage::{
+    Accounting, Delivery, DeliveryId, Domain, DomainId, Endpoint, EndpointId, NewEvent, Retained, Seq,
+    Settled, event::Known, window::Window,
+};
+
+/// Everything, behind one lock.
+pub(super) struct Tables {
+    pub(super) events: BTreeMap<Seq, EventRow>,
+    pub(super) ids: HashMap<(DomainId, Arc<str>), Seq>,
+    pub(super) pending: BTreeMap<DeliveryId, PendingRow>,
+    pub(super) window: Window,
+    pub(super) accounting: Accounting,
+    pub(super) last: Seq,
+}
+
+/// An event.
+pub(super) struct EventRow {
+    pub(super) domain: Arc<str>,
+    pub(super) id: Arc<str>,
+    pub(super) timestamp: i64,
+    pub(super) kind: EventKind,
+    pub(super) data: Bytes,
+    pub(super) digest: [u8; 32],
+    pub(super) deliveries: u8,
+    pub(super) accepted_at: i64,
+}
+
+/// A delivery that has not ended.
+pub(super) struct PendingRow {
+    pub(super) endpoint: EndpointId,
+    pub(super) domain: DomainId,
+    pub(super) kind: WebhookKind,
+    pub(super) due: i64,
+    pub(super) attempts: u8,
+    pub(super) claimed: bool,
+}
+
+impl Tables {
+    pub(super) fn new(window: Window) -> Self {
+        Self {
+            events: BTreeMap::new(),
+            ids: HashMap::new(),
+            pending: BTreeMap::new(),
+            window,
+            accounting: Accounting::default(),
+            last: 0,
+        }
+    }
+
+    pub(super) fn known(&self, domain: DomainId, id: &str) -> Option<Known> {
+        let row = self.events.get(self.ids.get(&(domain, id.into()))?)?;
+        Some(Known { digest: row.digest, timestamp: row.timestamp, deliveries: row.deliveries })
+    }
+
+    /// Stores an event with its deliveries; those that are born claimed.
+    pub(super) fn insert(&mut self, domain: &Domain, event: &NewEvent, now: i64) -> Vec<Delivery> {
+        self.last += 1;
+        let endpoints = event.endpoints(domain);
+        self.ids.insert((domain.id(), event.id.clone()), self.last);
+        self.events.insert(
+            self.last,
+            EventRow {
+                domain: domain.name().clone(),
+                id: event.id.clone(),
+                timestamp: event.timestamp,
+                kind: event.kind,
+                data: event.data.clone(),
+                digest: event.digest,
+                deliveries: event.fan_out(domain),
+                accepted_at: now,
+            },
+        );
+        self.accounting.accepted += endpoints.len() as u64;
+        let mut born = Vec::new();
+        for (id, (kind, endpoint)) in (self.last << 4..).zip(endpoints) {
+            let claimed = self.window.admits(endpoint.id(), now);
+            let row = PendingRow {
+                endpoint: endpoint.id(),
+                domain: domain.id(),
+                kind,
+                due: now,
+                attempts: 0,
+                claimed,
+            };
+            self.pending.insert(id, row);
+            if claimed {
+                self.window.claim(id, endpoint.id(), event.data.len());
+                born.push(event.delivery(id, domain, kind, endpoint, now));
+            } else {
+                self.window.leave_unclaimed(endpoint.id(), now);
+            }
+        }
+        born
+    }
+
+    /// The unclaimed deliveries of an endpoint, oldest first.
+    pub(super) fn unclaimed(&self, endpoint: EndpointId) -> Vec<(i64, DeliveryId)> {
+        let own = self.pending.iter().filter(|(_, row)| row.endpoint == endpoint && !row.claimed);
+        let mut own: Vec<_> = own.map(|(&id, row)| (row.due, id)).collect();
+        own.sort_unstable();
+        own
+    }
+
+    pub(super) fn claim(&mut self, id: DeliveryId, endpoint: &Arc<Endpoint>) -> Option<Delivery> {
+        let row = self.pending.get_mut(&id)?;
+        let event = self.events.get(&(id >> 4))?;
+        row.claimed = true;
+        self.window.claim(id, endpoint.id(), event.data.len());
+        Some(Delivery {
+            id,
+            endpoint: endpoint.clone(),
+            domain: event.domain.clone(),
+            event_id: event.id.clone(),
+            kind: row.kind,
+            data: event.data.clone(),
+            attempts: row.attempts,
+            due: row.due,
+        })
+    }
+
+    pub(super) fn record(&mut self, settled: &Settled) {
+        let row = self.pending.get_mut(&settled.id).filter(|row| row.claimed);
+        match (settled.verdict, row) {
+            (Verdict::Retry { kept, .. }, Some(row)) => {
+                (row.attempts, row.due, row.claimed) = (settled.attempts, settled.due, kept);
+                if !kept {
+                    self.window.leave_unclaimed(row.endpoint, settled.due);
+                }
+            }
+            (verdict, Some(_)) => {
+                self.pending.remove(&settled.id);
+                self.accounting.count(verdict);
+            }
+            (_, None) => {}
+        }
+        if !matches!(settled.verdict, Verdict::Retry { kept: true, .. }) {
+            self.window.release(settled.id);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, endpoint: EndpointId, domain: DomainId, kind: WebhookKind) {
+        let before = self.pending.len();
+        self.pending.retain(|_, row| (row.endpoint, row.domain, row.kind) != (endpoint, domain, kind));
+        self.accounting.cancelled += (before - self.pending.len()) as u64;
+        let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
+        self.window.correct(endpoint, next_due);
+    }
+
+    /// Removes up to `slice` old events without pending deliveries.
+    pub(super) fn retain(&mut self, accepted_before: i64, slice: usize) -> Retained {
+        let old = self.events.iter().filter(|(_, row)| row.accepted_at < accepted_before);
+        let ended = |seq: &Seq| self.pending.range(seq << 4..(seq + 1) << 4).next().is_none();
+        let ended: Vec<_> = old.map(|(&seq, _)| seq).filter(ended).collect();
+        for seq in ended.iter().take(slice) {
+            self.events.remove(seq);
+        }
+        self.ids.retain(|_, seq| self.events.contains_key(seq));
+        Retained { removed: ended.len().min(slice), done: ended.len() <= slice }
+    }
+}

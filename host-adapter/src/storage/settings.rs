@@ -1,0 +1,42 @@
+//! The limits of a store, in figures.
+
+use std::time::Duration;
+
+/// The limits of a store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Shards that deliveries are spread over, at least 1.
+    pub shards: usize,
+    /// Deliveries of one endpoint that are claimed at once, so that a dead endpoint holds no more.
+    pub quota: u32,
+    /// Deliveries that are claimed at once in all shards together.
+    pub window: u32,
+    /// Bytes of event-data that are claimed at once; the event that reaches the limit may cross it.
+    pub window_bytes: u64,
+    /// Pending deliveries from which on appends are [`AppendError::Full`](super::AppendError::Full).
+    pub max_pending: u64,
+    /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
+    pub min_free: u64,
+    /// How long records wait for company while nobody else waits for a commit; at most a minute.
+    pub outcome_linger: Duration,
+    /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
+    pub queue_bytes: u64,
+    /// Connections that answer reads, each at most one read at a time.
+    pub readers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            quota: 256,
+            window: 16_384,
+            window_bytes: 512 << 20,
+            max_pending: 10_000_000,
+            min_free: 1 << 30,
+            outcome_linger: Duration::from_millis(5),
+            queue_bytes: 64 << 20,
+            readers: 4,
+        }
+    }
+}

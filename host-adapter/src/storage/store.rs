@@ -1,0 +1,259 @@
+//! The one type that the server works with, whichever store stands behind it.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sealpost_core::WebhookKind;
+
+use super::{
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
+    EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, Retained, Seq, Settings, Settled,
+    Sqlite, StoreError, StoredEvent, WebhookError,
+};
+use crate::secrets::{MasterKey, Secret};
+
+/// A store of either kind. Cheap to clone; all clones are one store.
+#[derive(Clone)]
+pub enum Store {
+    /// In an SQLite file.
+    Sqlite(Sqlite),
+    /// In memory: gone with the process.
+    Memory(Memory),
+}
+
+impl Store {
+    /// Opens the SQLite store in a data directory, which is made where there is none, and the inbox of each
+    /// shard. Blocks: it takes a walk over the pending deliveries.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        directory: &Path,
+        master_key: &MasterKey,
+        settings: &Settings,
+    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+        let (sqlite, inboxes) = Sqlite::open(directory, master_key, settings)?;
+        Ok((Self::Sqlite(sqlite), inboxes))
+    }
+
+    /// An empty store in memory, and the inbox of each shard. Needs a running tokio runtime.
+    #[must_use]
+    pub fn in_memory(settings: &Settings) -> (Self, Vec<Inbox>) {
+        let (memory, inboxes) = Memory::open(settings);
+        (Self::Memory(memory), inboxes)
+    }
+
+    /// What makes this store this store.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::Sqlite(store) => store.identity(),
+            Self::Memory(store) => store.identity(),
+        }
+    }
+
+    /// The configuration as of the last committed change.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        match self {
+            Self::Sqlite(store) => store.directory(),
+            Self::Memory(store) => store.directory(),
+        }
+    }
+
+    /// Makes a domain; `true` if it is new. The name is in lower case.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.create_domain(name).await,
+            Self::Memory(store) => store.create_domain(name),
+        }
+    }
+
+    /// Sets a webhook of a domain that is not set yet. A URL that is the shown form of one of the domain's
+    /// endpoints means that endpoint; the same URL twice counts once. Returns the webhook's endpoints.
+    ///
+    /// # Errors
+    /// Unknown domain, webhook already set, more than [`MAX_URLS`](super::MAX_URLS), or the store cannot write.
+    pub async fn create_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        match self {
+            Self::Sqlite(store) => store.create_webhook(domain, kind, urls).await,
+            Self::Memory(store) => store.create_webhook(domain, kind, urls),
+        }
+    }
+
+    /// Replaces the URLs of a webhook that is set, and cancels the pending deliveries of those that are
+    /// gone. URLs are understood as in [`Store::create_webhook`]. Returns the webhook's endpoints.
+    ///
+    /// # Errors
+    /// Unknown domain, webhook not set, more than [`MAX_URLS`](super::MAX_URLS), or the store cannot write.
+    pub async fn replace_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        urls: Vec<EndpointUrl>,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        match self {
+            Self::Sqlite(store) => store.replace_webhook(domain, kind, urls).await,
+            Self::Memory(store) => store.replace_webhook(domain, kind, urls),
+        }
+    }
+
+    /// Takes a webhook away and cancels its pending deliveries. Returns the endpoints that it had.
+    ///
+    /// # Errors
+    /// Unknown domain, webhook not set, or the store cannot write.
+    pub async fn delete_webhook(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        match self {
+            Self::Sqlite(store) => store.delete_webhook(domain, kind).await,
+            Self::Memory(store) => store.delete_webhook(domain, kind),
+        }
+    }
+
+    /// Sets the account's signing key; attempts that start from now on are signed with it.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.set_signing_key(key).await,
+            Self::Memory(store) => store.set_signing_key(key),
+        }
+    }
+
+    /// Adds an API key, or changes the label and the domain of the one with this hash.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.add_api_key(key).await,
+            Self::Memory(store) => store.add_api_key(key),
+        }
+    }
+
+    /// Appends a batch of events with their deliveries: whole, or, if `partial`, those without a conflict.
+    /// Answers after the sync, item by item; an `Err` item appears only if `partial`.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; nothing was stored then.
+    pub async fn append(
+        &self,
+        domain: &str,
+        events: Vec<NewEvent>,
+        partial: bool,
+    ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
+        match self {
+            Self::Sqlite(store) => store.append(domain, events, partial).await,
+            Self::Memory(store) => store.append(domain, &events, partial),
+        }
+    }
+
+    /// The events that a query asks for, in its order. An unknown domain has none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.events(query).await,
+            Self::Memory(store) => Ok(store.events(&query)),
+        }
+    }
+
+    /// The number of the last committed event, 0 if there was none yet.
+    #[must_use]
+    pub fn snapshot(&self) -> Seq {
+        match self {
+            Self::Sqlite(store) => store.snapshot(),
+            Self::Memory(store) => store.snapshot(),
+        }
+    }
+
+    /// Asks for up to `room` due deliveries of an endpoint; [`ToShard::Refilled`](super::ToShard::Refilled) is the answer. A shard
+    /// asks again only after that answer.
+    pub fn refill(&self, endpoint: EndpointId, room: u32) {
+        match self {
+            Self::Sqlite(store) => store.refill(endpoint, room),
+            Self::Memory(store) => store.refill(endpoint, room),
+        }
+    }
+
+    /// Records how attempts of a shard ended; [`ToShard::Recorded`](super::ToShard::Recorded) is the answer, after the commit. Unless
+    /// `urgent`, the store may wait a moment for more.
+    pub fn record(&self, shard: usize, settled: Vec<Settled>, urgent: bool) {
+        match self {
+            Self::Sqlite(store) => store.record(shard, settled, urgent),
+            Self::Memory(store) => store.record(shard, &settled),
+        }
+    }
+
+    /// The counts as of the last commit.
+    #[must_use]
+    pub fn accounting(&self) -> Accounting {
+        match self {
+            Self::Sqlite(store) => store.accounting(),
+            Self::Memory(store) => store.accounting(),
+        }
+    }
+
+    /// Removes events that were accepted before this wall-clock millisecond and have no pending delivery;
+    /// looks at up to `slice` events. Call again, at once, until it is done.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.retain(accepted_before, slice).await,
+            Self::Memory(store) => Ok(store.retain(accepted_before, slice)),
+        }
+    }
+
+    /// How long this process may still rely on its claims.
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        match self {
+            Self::Sqlite(_) | Self::Memory(_) => Duration::MAX,
+        }
+    }
+
+    /// Waits until the store is broken, and says why. Never returns while it is well.
+    pub async fn broken(&self) -> String {
+        match self {
+            Self::Sqlite(store) => store.broken().await,
+            Self::Memory(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until everything that was given to the store before is committed.
+    ///
+    /// # Errors
+    /// The store is broken.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.flush().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Commits what waits, stops writing, and lets go of the data directory. Inboxes end; whatever is asked
+    /// of any clone afterwards is answered with [`StoreError::Broken`].
+    ///
+    /// # Errors
+    /// What waited could not be committed.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
