@@ -170,7 +170,7 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
-        let elements = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let mut elements = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         if name.eq_ignore_ascii_case(b"connection") {
             for option in elements {
                 self.close |= option.eq_ignore_ascii_case(b"close");
@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
                 };
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.coding = elements.last();
+            self.coding = elements.next_back();
         } else if name.eq_ignore_ascii_case(b"retry-after") {
             self.retry_after = self.retry_after.or(Some(value));
         }

@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
 use crate::storage::{Inbox, OpenError, Settings, Store, StoreError};
-use crate::transport::{Client, ClientConfig, ClientError, EgressRules};
+use crate::transport::{Client, ClientConfig, ClientError, EgressRules, Guard};
 
 pub use keys::{FirstKeys, KeysError};
 
@@ -195,12 +195,12 @@ fn client_config(config: &Config, own_listener: SocketAddr) -> ClientConfig {
         chosen => chosen.to_owned(),
     };
     ClientConfig {
-        egress: EgressRules {
+        guard: Guard::new(EgressRules {
             allow: config.egress.allow.clone(),
             own_listeners: vec![own_listener],
             https_only: config.egress.https_only,
             nat64: config.egress.nat64,
-        },
+        }),
         user_agent,
         deadline: millis(config.delivery.deadline),
         dns_timeout: config.egress.dns_timeout,

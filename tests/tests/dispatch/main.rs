@@ -1,5 +1,7 @@
 //! The dispatcher against a naive model of its contract, and its promises one by one in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
 mod contract;
 mod model;
 

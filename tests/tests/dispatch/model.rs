@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use sealpost_core::dispatch::{Dispatcher, Lane, LaneId, Limits, Slot, Ticket};
 use sealpost_core::{Duration, Fault, Gone, Health, Instant, Outcome, Record, Schedule, Verdict};
 
-pub const SLOTS: usize = 24;
-pub const LANES: usize = 5;
+const SLOTS: usize = 24;
+const LANES: usize = 5;
 
 /// One call, or a few that belong together. Numbers choose among what is there.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     Open { health: u8, cap: u16 },
     Close(usize),
     Enqueue(Vec<usize>),
@@ -31,7 +31,7 @@ pub enum Op {
 }
 
 impl Op {
-    pub fn any() -> impl Strategy<Value = Op> {
+    pub(crate) fn any() -> impl Strategy<Value = Op> {
         let n = 0usize..64;
         let status = prop_oneof![Just(200u16), Just(204), Just(406), Just(500), Just(429), Just(503)];
         prop_oneof![
@@ -105,7 +105,7 @@ struct ModelLane {
 }
 
 /// The dispatcher, the model, and a clock.
-pub struct Rig {
+pub(crate) struct Rig {
     dispatcher: Dispatcher<Vec<Slot>, Vec<Lane>>,
     limits: Limits,
     now: u64,
@@ -118,7 +118,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(in_flight: u32, quota: u32) -> Self {
+    pub(crate) fn new(in_flight: u32, quota: u32) -> Self {
         let ms = Duration::from_millis;
         let schedule = Schedule::new(&[ms(1_000), ms(2_000), ms(4_000)]).unwrap();
         let limits = Limits { schedule, deadline: ms(3_000), keep: ms(2_500), in_flight, quota };
@@ -135,7 +135,7 @@ impl Rig {
         }
     }
 
-    pub fn apply(&mut self, op: Op) {
+    pub(crate) fn apply(&mut self, op: Op) {
         match op {
             Op::Open { health, cap } => self.open(Health::from_byte(health), cap),
             Op::Close(n) => self.close(n),
@@ -161,7 +161,7 @@ impl Rig {
     }
 
     /// Everything that was taken in comes out, once each.
-    pub fn run_to_the_end(&mut self) {
+    pub(crate) fn run_to_the_end(&mut self) {
         for lane in self.lane_ids() {
             self.dispatcher.resume(lane);
             self.lanes.get_mut(&lane).unwrap().paused = false;
