@@ -14,7 +14,7 @@ use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::storage::{StoreError, WebhookError};
 
-/// Why a request was not carried out. Nothing was stored, unless a variant says otherwise.
+/// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
 pub enum Error {
     /// No key, or a wrong one.
@@ -77,7 +77,8 @@ pub enum Error {
     /// As many deliveries as the store may hold are pending, or as many bodies as memory may hold are
     /// being read.
     Full,
-    /// The store cannot write or read at the moment.
+    /// The store cannot write or read at the moment. If it failed during this request, only the store that
+    /// is opened next knows whether anything was changed.
     Unavailable,
     /// Something that cannot be, was. A fault of this program.
     Internal,
@@ -164,9 +165,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
-            Self::Unavailable => f.write_str(
-                "The store is not available at the moment; nothing was stored, send it again later",
-            ),
+            Self::Unavailable => f.write_str("The store is not available at the moment; send it again later"),
             Self::Internal => f.write_str("A fault in the server; please report it"),
         }
     }
