@@ -1,7 +1,7 @@
 //! A place in checked text, and the steps over it.
 
 use super::raw::RawJson;
-use super::scan::plain_run;
+use super::scan::plain_end;
 use super::text::Text;
 
 /// Walks through text that [`check`](super::check) has passed.
@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
     fn pass_string_content(&mut self) -> bool {
         let mut escaped = false;
         loop {
-            self.at += plain_run(self.rest());
+            self.at = plain_end(self.text.as_bytes(), self.at);
             if self.rest().first() != Some(&b'\\') {
                 return escaped;
             }

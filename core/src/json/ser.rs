@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::ser::{self, Impossible, Serialize};
 
-use super::scan::plain_run;
+use super::scan::plain_end;
 use super::sink::{CountingSink, Sink};
 use super::token;
 use crate::error::ResourceError;
@@ -142,7 +142,7 @@ fn put_string<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), Resource
     sink.put(b"\"")?;
     let mut rest = text.as_bytes();
     loop {
-        let (plain, special) = rest.split_at_checked(plain_run(rest)).unwrap_or((rest, &[]));
+        let (plain, special) = rest.split_at_checked(plain_end(rest, 0)).unwrap_or((rest, &[]));
         sink.put(plain)?;
         let Some((byte, tail)) = special.split_first() else {
             return sink.put(b"\"");
