@@ -12,6 +12,10 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
+    // The last eight once more, some of them for the second time, rather than up to seven one by one.
+    if bytes.last_chunk().is_some_and(|chunk| special_bytes(u64::from_le_bytes(*chunk)) == 0) {
+        return bytes.len();
+    }
     while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
         at += 1;
     }
