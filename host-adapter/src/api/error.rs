@@ -156,13 +156,12 @@ impl fmt::Display for Error {
                 write!(f, "The Content-Type is not one that this route reads: send {expected}")
             }
             Self::UnreadableBody(reason) => write!(f, "The body could not be read: {reason}"),
-            Self::Events(faults) => write!(f, "Invalid events: {}; nothing was stored", faults.total),
+            Self::Events(faults) => {
+                write!(f, "Invalid events: {}; nothing was stored. {}", faults.total, First(faults))
+            }
             Self::Conflicts(faults) => {
-                write!(
-                    f,
-                    "Events whose id is stored with other content: {}; nothing was stored",
-                    faults.total
-                )
+                let total = faults.total;
+                write!(f, "Events whose id is stored with other content: {total}; nothing was stored")
             }
             Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
             Self::Unavailable => f.write_str("The store is not available at the moment; send it again later"),
@@ -172,6 +171,19 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The first fault in words, for clients that show `message` and nothing else.
+struct First<'a>(&'a Faults);
+
+impl fmt::Display for First<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.first.first() {
+            Some(Fault { index, field, reason }) if field.is_empty() => write!(f, "Event {index}: {reason}"),
+            Some(Fault { index, field, reason }) => write!(f, "Event {index}: '{field}' {reason}"),
+            None => Ok(()),
+        }
+    }
+}
 
 impl Error {
     /// The refusal of a change to the webhook of this type.
@@ -296,7 +308,7 @@ mod tests {
         assert_eq!(head.status, 400);
         assert_eq!(
             body,
-            "{\"message\":\"Invalid events: 1; nothing was stored\",\
+            "{\"message\":\"Invalid events: 1; nothing was stored. Event 3: 'timestamp' in ms\",\
              \"errors\":[{\"index\":3,\"field\":\"timestamp\",\"reason\":\"in ms\"}],\"total\":1}\n"
         );
     }
