@@ -85,9 +85,9 @@ fn what_is_not_json_is_refused_with_the_byte() {
         (br#"{"event":"opened","event":"clicked"}"#.to_vec(), "twice"),
         (br#"{"event":"opened","x":01}"#.to_vec(), "expected"),
         (br#"{"event":"opened"} {"event":"opened"}"#.to_vec(), "nothing may follow"),
-        (br#"{"event":"opened""#.to_vec(), "ends inside a value"),
+        (br#"{"event":"opened""#.to_vec(), "ends before its value does"),
         (br#"[{"event":"opened"},]"#.to_vec(), "at byte 20 of the body"),
-        (b"".to_vec(), "ends inside a value"),
+        (b"".to_vec(), "ends before its value does"),
         (b"null".to_vec(), "object"),
         (b"[[]]".to_vec(), "object"),
     ] {
@@ -285,6 +285,22 @@ fn a_client_that_is_slow_with_its_head_or_its_body_loses_its_place() {
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive in time"), "{answer}");
     }
     assert_eq!(server.api().listed(), [""; 0]);
+}
+
+#[test]
+fn a_client_that_asks_before_it_sends_is_refused_at_once() {
+    let server = Server::start();
+    let mut stream = connect(&server);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: h\r\nAuthorization: {}\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n",
+        events(""),
+        basic("api", API_KEY)
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+
+    let answer = until_closed(stream);
+
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }
 
 #[test]
