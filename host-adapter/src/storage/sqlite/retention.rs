@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::books::{Books, Effects};
+use super::{
+    books::{Books, Effects},
+    facts,
+};
 use crate::storage::Retained;
 
 /// Pages that one slice gives back to the file system: 4 MiB of them.
@@ -21,6 +24,7 @@ pub(super) fn retain(
         books.counts.retained_to = seq;
         retained.done = false;
         if ended {
+            facts::remove(connection, seq)?;
             retained.removed +=
                 connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
         }
