@@ -131,7 +131,8 @@ impl Source for Index<'_> {
 
 /// The list of a term, or of all events. Which index serves is not left to the planner's guess.
 fn list(connection: &Connection, term: bool, ascending: bool) -> rusqlite::Result<CachedStatement<'_>> {
-    let table = if term { "fact WHERE term = :term" } else { "event INDEXED BY event_time WHERE :term IS NULL" };
+    let table =
+        if term { "fact WHERE term = :term" } else { "event INDEXED BY event_time WHERE :term IS NULL" };
     let (from, to, order) = if ascending { (">=", "<=", "ASC") } else { ("<=", ">=", "DESC") };
     connection.prepare_cached(&format!(
         "SELECT timestamp, seq FROM {table} AND domain = :domain
