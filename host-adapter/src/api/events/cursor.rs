@@ -92,7 +92,7 @@ pub(crate) struct CursorKey(Hmac<Sha256>);
 const VERSION: u8 = 1;
 const MAC_LEN: usize = 16;
 /// More than any cursor that is handed out.
-const MAX_TEXT: usize = 2048;
+const MAX_TEXT: usize = 6144;
 
 impl CursorKey {
     /// The key with these bytes.
