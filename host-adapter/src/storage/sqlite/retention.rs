@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::books::Books;
+use super::{books::Books, facts};
 use crate::storage::Retained;
 
 /// Pages that one slice gives back to the file system: 4 MiB of them.
@@ -20,6 +20,7 @@ pub(super) fn retain(
         books.counts.retained_to = seq;
         retained.done = false;
         if ended {
+            facts::remove(connection, seq)?;
             retained.removed +=
                 connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
         }
