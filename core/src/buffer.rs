@@ -16,7 +16,10 @@ impl<'a> Filling<'a> {
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), ResourceError> {
         let end = self.len.saturating_add(piece.len());
         let place = self.bytes.get_mut(self.len..end).ok_or(ResourceError::BufferTooSmall)?;
-        place.copy_from_slice(piece);
+        // Not copy_from_slice: it can panic, and the compiler does not see that here it cannot.
+        for (to, from) in place.iter_mut().zip(piece) {
+            *to = *from;
+        }
         self.len = end;
         Ok(())
     }

@@ -38,6 +38,10 @@ const INLINE_BYTES: usize = 64 * 1024;
 /// How many faults are told one by one.
 const FAULTS_TOLD: usize = 100;
 
+/// Room in memory for one body and what becomes of it, which is about twice its size.
+#[derive(Debug)]
+pub struct Room(#[expect(dead_code, reason = "held, not used")] OwnedSemaphorePermit);
+
 /// What a client submits to a domain.
 pub struct Submission {
     /// The events.
@@ -94,7 +98,7 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// Why nothing of a submission was stored.
+/// Why a submission was not stored; nothing of it was, unless a variant says otherwise.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// More events than one submission may have.
@@ -110,7 +114,8 @@ pub enum Rejection {
     UnknownDomain,
     /// No room at the moment.
     Full,
-    /// The store cannot write at the moment.
+    /// The store cannot write. If it failed in the middle of this submission, only the store that is opened
+    /// next knows whether it was stored.
     Unavailable,
 }
 
@@ -130,26 +135,40 @@ impl Ingest {
     }
 
     /// Room in memory for a body of so many bytes, or of the greatest size where that is not known. To be
-    /// held until the submission has been answered.
+    /// had before the body is read.
     ///
     /// # Errors
     /// [`Rejection::Full`] if there is none for five seconds.
-    pub async fn room(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Rejection> {
+    pub async fn room(&self, bytes: Option<u64>) -> Result<Room, Rejection> {
         let most = self.limits.batch_bytes as u64;
         let permits = kibibytes(bytes.unwrap_or(most).min(most));
         let room = self.memory.clone().acquire_many_owned(permits);
         match tokio::time::timeout(MEMORY_WAIT, room).await {
-            Ok(Ok(room)) => Ok(room),
+            Ok(Ok(room)) => Ok(Room(room)),
             _ => Err(Rejection::Full),
         }
     }
 
     /// Stores the events of a submission with their deliveries, and answers when they are synced. A caller
-    /// that goes away early changes nothing about that: a batch is one message to the store.
+    /// that goes away early changes nothing about that, nor does it free the room before its time.
     ///
     /// # Errors
-    /// See [`Rejection`]; nothing was stored then.
-    pub async fn submit(&self, domain: &Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
+    /// See [`Rejection`].
+    pub async fn submit(
+        &self,
+        domain: &Arc<str>,
+        submission: Submission,
+        room: Room,
+    ) -> Result<Receipt, Rejection> {
+        let (ingest, domain) = (self.clone(), domain.clone());
+        let work = tokio::spawn(async move {
+            let _room = room;
+            ingest.work(domain, submission).await
+        });
+        work.await.map_err(|_| Rejection::Unavailable)?
+    }
+
+    async fn work(&self, domain: Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
         let partial = submission.partial;
         let frame = Frame {
             domain: domain.clone(),
@@ -163,7 +182,7 @@ impl Ingest {
         } else {
             prepare(&frame, &submission)?
         };
-        self.store(domain, batch, partial).await
+        self.store(&domain, batch, partial).await
     }
 
     async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {

@@ -1,7 +1,9 @@
 //! The URL of an endpoint, taken apart.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::host::{Host, is_number};
+use super::userinfo::Userinfo;
 
 /// An absolute `http` or `https` URL without a fragment, taken apart once.
 ///
@@ -46,7 +48,7 @@ impl<'a> Url<'a> {
         if let Some(offset) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
             return Err(UrlError::Character { offset });
         }
-        if text.contains('#') {
+        if text.bytes().any(|byte| byte == b'#') {
             return Err(UrlError::Fragment);
         }
         let (scheme, rest) = Scheme::split(text).ok_or(UrlError::Scheme)?;
@@ -162,69 +164,10 @@ impl Scheme {
     }
 
     fn split(text: &str) -> Option<(Self, &str)> {
-        let (name, rest) = text.split_once("://")?;
-        let scheme = [Self::Http, Self::Https].into_iter().find(|scheme| scheme.as_str() == name)?;
-        Some((scheme, rest))
-    }
-}
-
-/// The credentials in a URL, still percent-encoded. `Debug` shows nothing of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Userinfo<'a> {
-    text: &'a str,
-}
-
-impl<'a> Userinfo<'a> {
-    /// The bytes of `user:password` with `%xx` decoded, as HTTP Basic authentication encodes them (RFC 7617). A
-    /// `%` without two hexadecimal digits stands for itself.
-    pub fn credentials(&self) -> impl Iterator<Item = u8> + 'a {
-        let user = self.text.split(':').next().unwrap_or_default();
-        let password = self.text.get(user.len().saturating_add(1)..).unwrap_or_default();
-        percent_decoded(user).chain([b':']).chain(percent_decoded(password))
-    }
-}
-
-impl fmt::Debug for Userinfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Userinfo(redacted)")
-    }
-}
-
-/// The host of a URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host<'a> {
-    /// A name to be resolved: up to 253 bytes of letters, digits, `-` and `_`, in labels of up to 63.
-    Name(&'a str),
-    /// A literal IPv4 address.
-    V4([u8; 4]),
-    /// A literal IPv6 address.
-    V6([u8; 16]),
-}
-
-impl<'a> Host<'a> {
-    /// The address, if the host is one.
-    #[must_use]
-    pub fn address(self) -> Option<IpAddr> {
-        match self {
-            Self::Name(_) => None,
-            Self::V4(octets) => Some(octets.into()),
-            Self::V6(octets) => Some(octets.into()),
-        }
-    }
-
-    fn parse(text: &'a str) -> Result<Self, UrlError> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
-            return address.map(|address| Self::V6(address.octets())).ok_or(UrlError::Host);
-        }
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return Ok(Self::V4(address.octets()));
-        }
-        let last = text.rsplit('.').next().unwrap_or_default();
-        if text.len() > 253 || !text.split('.').all(is_label) || is_ipv4_number(last) {
-            return Err(UrlError::Host);
-        }
-        Ok(Self::Name(text))
+        [Self::Http, Self::Https].into_iter().find_map(|scheme| {
+            let rest = text.strip_prefix(scheme.as_str())?.strip_prefix("://")?;
+            Some((scheme, rest))
+        })
     }
 }
 
@@ -270,7 +213,7 @@ impl fmt::Display for UrlError {
 impl core::error::Error for UrlError {}
 
 fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     match rest.split_at_checked(end) {
         Some((authority, "")) => Ok((authority, "/")),
         Some((authority, path)) if path.starts_with('/') => Ok((authority, path)),
@@ -279,64 +222,36 @@ fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
 }
 
 fn split_userinfo(authority: &str) -> (Option<Userinfo<'_>>, &str) {
-    match authority.rsplit_once('@') {
-        Some((text, authority)) => (Some(Userinfo { text }), authority),
+    match split_last(authority, b'@') {
+        Some((text, authority)) => (Some(Userinfo::new(text)), authority),
         None => (None, authority),
     }
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
-    let after_address = authority.rfind(']').unwrap_or(0);
-    let port = authority.get(after_address..).and_then(|rest| rest.rsplit_once(':')).map(|(_, port)| port);
-    let Some(port) = port else { return Ok((authority, None)) };
-    let host = authority.len().checked_sub(port.len() + 1).and_then(|end| authority.get(..end));
-    let number = Some(port).filter(|port| is_number(port)).and_then(|port| port.parse().ok());
-    match (host, number) {
-        (Some(host), Some(1..)) => Ok((host, number)),
-        _ => Err(UrlError::Port),
+    match split_last(authority, b':') {
+        // The colon stands inside of an IPv6 address.
+        Some((_, after)) if after.bytes().any(|byte| byte == b']') => Ok((authority, None)),
+        Some((host, port)) if is_number(port.as_bytes()) => match port.parse() {
+            Ok(number @ 1..) => Ok((host, Some(number))),
+            _ => Err(UrlError::Port),
+        },
+        Some(_) => Err(UrlError::Port),
+        None => Ok((authority, None)),
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=63).contains(&label.len()) && label.bytes().all(inner)
-}
-
-/// Whether resolvers take a name that ends in this label for an IPv4 address in an old spelling.
-fn is_ipv4_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    is_number(label) || hex.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> {
-    let mut rest = text.as_bytes();
-    core::iter::from_fn(move || {
-        let (byte, after) = match rest {
-            [b'%', high, low, after @ ..] => match (hex_value(*high), hex_value(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (b'%', rest.get(1..)?),
-            },
-            [byte, after @ ..] => (*byte, after),
-            [] => return None,
-        };
-        rest = after;
-        Some(byte)
-    })
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
+/// What stands before and behind the last `mark`, an ASCII character.
+fn split_last(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().rposition(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv6Addr;
     use std::format;
-    use std::string::{String, ToString};
-    use std::vec::Vec;
+    use std::string::ToString;
 
     use super::*;
 
@@ -407,18 +322,6 @@ mod tests {
     fn the_longest_url_fits() {
         let text = format!("https://example.com/{}", "a".repeat(2048 - 20));
         assert_eq!(Url::parse(&text).unwrap().as_str().len(), Url::MAX_LEN);
-    }
-
-    #[test]
-    fn credentials_are_percent_decoded() {
-        let credentials = |text: &str| {
-            let userinfo = Url::parse(text).unwrap().userinfo().unwrap();
-            String::from_utf8(userinfo.credentials().collect::<Vec<_>>()).unwrap()
-        };
-        assert_eq!(credentials("http://us%65r:p%40ss%3a@h/"), "user:p@ss:");
-        assert_eq!(credentials("http://user@h/"), "user:");
-        assert_eq!(credentials("http://:a:b@h/"), ":a:b");
-        assert_eq!(credentials("http://50%:%4@h/"), "50%:%4");
     }
 
     #[test]

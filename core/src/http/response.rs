@@ -26,7 +26,7 @@ use crate::time::Duration;
 pub struct ResponseHead<'a> {
     status: u16,
     minor_version: u8,
-    headers: &'a [u8],
+    fields: Fields<'a>,
 }
 
 impl<'a> ResponseHead<'a> {
@@ -40,7 +40,8 @@ impl<'a> ResponseHead<'a> {
             return if may_begin_status_line(bytes) { Ok(None) } else { Err(NotHttp) };
         };
         let (minor_version, status) = status_line(line).ok_or(NotHttp)?;
-        Ok(split_headers(headers).map(|(headers, rest)| (Self { status, minor_version, headers }, rest)))
+        let Some((headers, rest)) = split_headers(headers) else { return Ok(None) };
+        Ok(Some((Self { status, minor_version, fields: Fields::read(headers) }, rest)))
     }
 
     /// The status code, 100 to 999.
@@ -59,63 +60,45 @@ impl<'a> ResponseHead<'a> {
     /// Whether the connection may carry another request once the body is complete.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
-        let named = |option| self.tokens("connection").any(|token| token.eq_ignore_ascii_case(option));
-        let persistent = self.minor_version >= 1 || named("keep-alive");
-        persistent
-            && !named("close")
-            && self.status != 101
-            && self.framing().is_some_and(Framing::is_delimited)
+        let persistent = self.minor_version >= 1 || self.fields.keep_alive;
+        let delimited = matches!(self.framing(), Framing::Length(_) | Framing::Chunked);
+        persistent && delimited && !self.fields.close && self.status != 101
     }
 
     /// How the body ends. With headers that contradict each other: at once, and the connection with it.
     #[must_use]
     pub fn body(&self) -> Body {
         match self.framing() {
-            Some(Framing::Length(length)) => Body::of_length(length),
-            Some(Framing::Chunked) => Body::chunked(),
-            Some(Framing::UntilClose) => Body::until_close(),
-            None => Body::of_length(0),
+            Framing::Length(length) => Body::of_length(length),
+            Framing::Chunked => Body::chunked(),
+            Framing::UntilClose => Body::until_close(),
+            Framing::Contradictory => Body::of_length(0),
         }
     }
 
     /// How long the receiver asks to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<RetryAfter<'a>> {
-        let value = self.values("retry-after").next()?;
-        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(RetryAfter::Date(value));
+        let value = self.fields.retry_after?;
+        if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            return core::str::from_utf8(value).ok().map(RetryAfter::Date);
         }
-        Some(RetryAfter::Delay(Duration::from_secs(value.parse().unwrap_or(u32::MAX))))
+        let secs = number(value).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(u32::MAX);
+        Some(RetryAfter::Delay(Duration::from_secs(secs)))
     }
 
-    /// RFC 9112 section 6.3; `None` where the headers contradict each other or make no sense.
-    fn framing(&self) -> Option<Framing> {
+    /// RFC 9112 section 6.3.
+    fn framing(&self) -> Framing {
         if matches!(self.status, 100..=199 | 204 | 304) {
-            return Some(Framing::Length(0));
+            return Framing::Length(0);
         }
-        let coding = self.tokens("transfer-encoding").last();
-        let mut lengths = self.tokens("content-length").map(content_length);
-        match (coding, lengths.next()) {
-            (None, None) => Some(Framing::UntilClose),
-            (None, Some(length)) => {
-                length.filter(|_| lengths.all(|other| other == length)).map(Framing::Length)
-            }
-            (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Some(Framing::Chunked),
-            (Some(_), None) => Some(Framing::UntilClose),
-            (Some(_), Some(_)) => None,
+        match (self.fields.coding, self.fields.length) {
+            (None, Length::Absent) => Framing::UntilClose,
+            (None, Length::Known(length)) => Framing::Length(length),
+            (Some(coding), Length::Absent) if coding.eq_ignore_ascii_case(b"chunked") => Framing::Chunked,
+            (Some(_), Length::Absent) => Framing::UntilClose,
+            (_, Length::Contradictory) | (Some(_), Length::Known(_)) => Framing::Contradictory,
         }
-    }
-
-    fn tokens(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        self.values(name).flat_map(|value| value.split(',')).map(trim)
-    }
-
-    fn values(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        self.headers
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| core::str::from_utf8(line).ok()?.split_once(':'))
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| trim(value))
     }
 }
 
@@ -147,24 +130,79 @@ impl fmt::Display for NotHttp {
 
 impl core::error::Error for NotHttp {}
 
-#[derive(Clone, Copy)]
+/// How the end of a body is known.
 enum Framing {
     Length(u64),
     Chunked,
     UntilClose,
+    Contradictory,
 }
 
-impl Framing {
-    const fn is_delimited(self) -> bool {
-        !matches!(self, Self::UntilClose)
+/// The header fields that matter here.
+#[derive(Clone, Copy)]
+struct Fields<'a> {
+    close: bool,
+    keep_alive: bool,
+    /// The last transfer coding.
+    coding: Option<&'a [u8]>,
+    length: Length,
+    retry_after: Option<&'a [u8]>,
+}
+
+/// What all Content-Length fields together say.
+#[derive(Clone, Copy)]
+enum Length {
+    Absent,
+    Known(u64),
+    Contradictory,
+}
+
+impl<'a> Fields<'a> {
+    fn read(headers: &'a [u8]) -> Self {
+        let mut fields =
+            Self { close: false, keep_alive: false, coding: None, length: Length::Absent, retry_after: None };
+        for line in headers.split(|byte| *byte == b'\n') {
+            if let Some((name, value)) = split_at_first(line, b':') {
+                fields.take(name, value.trim_ascii());
+            }
+        }
+        fields
+    }
+
+    fn take(&mut self, name: &[u8], value: &'a [u8]) {
+        let mut elements = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        if name.eq_ignore_ascii_case(b"connection") {
+            for option in elements {
+                self.close |= option.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            for length in elements {
+                self.length = match (self.length, number(length)) {
+                    (Length::Absent, Some(length)) => Length::Known(length),
+                    (Length::Known(known), Some(length)) if known == length => Length::Known(known),
+                    _ => Length::Contradictory,
+                };
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.coding = elements.next_back();
+        } else if name.eq_ignore_ascii_case(b"retry-after") {
+            self.retry_after = self.retry_after.or(Some(value));
+        }
     }
 }
 
 /// The first line without its end, and what follows. A bare line feed ends a line too.
 fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (line, rest) = bytes.split_at_checked(end)?;
-    Some((line.strip_suffix(b"\r").unwrap_or(line), rest.get(1..)?))
+    let (line, rest) = split_at_first(bytes, b'\n')?;
+    Some((line.strip_suffix(b"\r").unwrap_or(line), rest))
+}
+
+/// What stands before and behind the first `mark`.
+fn split_at_first(bytes: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == mark)?;
+    let (before, rest) = bytes.split_at_checked(at)?;
+    Some((before, rest.get(1..)?))
 }
 
 /// The header lines, and what follows the empty line behind them.
@@ -192,18 +230,17 @@ fn status_line(line: &[u8]) -> Option<(u8, u16)> {
     if !reason.is_empty() && !reason.starts_with(b" ") {
         return None;
     }
-    let digits = code.iter().all(u8::is_ascii_digit);
-    let status = core::str::from_utf8(code).ok()?.parse().ok()?;
-    (digits && status >= 100).then_some((minor_version, status))
+    let status = number(code).and_then(|status| u16::try_from(status).ok())?;
+    (status >= 100).then_some((minor_version, status))
 }
 
-fn content_length(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits)
-}
-
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r'])
+/// A decimal number that fits.
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let value = char::from(*digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(u64::from(value))
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What has been received before.
 
-use heapless::HistoryBuf;
+use core::fmt;
 
 /// Remembers the last `N` verified signatures, so that a payload counts once.
 ///
@@ -10,9 +10,13 @@ use heapless::HistoryBuf;
 ///
 /// It remembers the signature rather than the token, since a signature stands for token *and* timestamp:
 /// digits moved from the one into the other change neither the signature nor what this guard sees.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct ReplayGuard<const N: usize> {
-    seen: HistoryBuf<[u8; 32], N>,
+    seen: [[u8; 32]; N],
+    /// How many of them are taken.
+    len: usize,
+    /// Where the next one goes: the place of the oldest, once all are taken.
+    next: usize,
 }
 
 impl<const N: usize> ReplayGuard<N> {
@@ -20,16 +24,29 @@ impl<const N: usize> ReplayGuard<N> {
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(N > 0, "a replay guard that remembers nothing guards nothing") };
-        Self { seen: HistoryBuf::new() }
+        Self { seen: [[0; 32]; N], len: 0, next: 0 }
     }
 
     /// Remembers this signature; `false` if it is a replay.
     pub(super) fn admit(&mut self, signature: &[u8; 32]) -> bool {
-        let fresh = !self.seen.as_slice().contains(signature);
-        if fresh {
-            self.seen.write(*signature);
+        if self.seen.iter().take(self.len).any(|seen| seen == signature) {
+            return false;
         }
-        fresh
+        if let Some(place) = self.seen.get_mut(self.next) {
+            *place = *signature;
+        }
+        self.len = self.len.saturating_add(1).min(N);
+        self.next = self.next.saturating_add(1);
+        if self.next >= N {
+            self.next = 0;
+        }
+        true
+    }
+}
+
+impl<const N: usize> fmt::Debug for ReplayGuard<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayGuard").field("seen", &self.len).finish_non_exhaustive()
     }
 }
 

@@ -46,7 +46,7 @@ impl EndpointSecret {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut bytes = [0; Self::MAX_BYTES];
         text.strip_prefix(SECRET_PREFIX)
-            .and_then(|encoded| base64::decode(encoded, &mut bytes))
+            .and_then(|encoded| base64::decode(encoded.as_bytes(), &mut bytes))
             .filter(|len| *len >= Self::MIN_BYTES)
             .and_then(|len| bytes.get(..len))
             .and_then(|secret| HmacSha256::new_from_slice(secret).ok())
@@ -79,14 +79,14 @@ impl EndpointSecret {
     ) -> Result<(), VerifyError> {
         let timestamp = seconds(headers.timestamp)?;
         let mac = self.mac(headers.id, headers.timestamp, chunks);
-        let made = |text: &str| {
+        let made = |text: &[u8]| {
             let mut signature = [0; 32];
-            text.strip_prefix(VERSION)
+            text.strip_prefix(VERSION.as_bytes())
                 .and_then(|encoded| base64::decode(encoded, &mut signature))
                 .and_then(|len| signature.get(..len))
                 .is_some_and(|signature| mac.clone().verify_slice(signature).is_ok())
         };
-        if !headers.signatures.split(' ').any(made) {
+        if !headers.signatures.as_bytes().split(|byte| *byte == b' ').any(made) {
             return Err(VerifyError::WrongSignature);
         }
         check_age(timestamp, now, window)

@@ -1,12 +1,9 @@
-//! What every route learns from a request before its own work: who calls, about which domain, and under
-//! which address the server was reached.
+//! What every route learns from a request before its own work: who calls, and about which domain.
 
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -66,25 +63,6 @@ impl FromRequestParts<App> for OfDomain {
         let name = path_parameter(parts, "domain").await.unwrap_or_default().to_ascii_lowercase();
         let domain = app.store().directory().domain(&name).cloned();
         domain.filter(|domain| scope.covers(domain.name())).map(Self).ok_or(Error::UnknownDomain)
-    }
-}
-
-/// The scheme and authority under which the client reaches this server, such as `https://events.example.com`.
-pub(super) struct BaseUrl(pub(super) String);
-
-impl FromRequestParts<App> for BaseUrl {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        if let Some(url) = app.public_url() {
-            return Ok(Self(url.to_owned()));
-        }
-        let asked = || parts.headers.get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok();
-        let authority = parts.uri.authority().cloned().or_else(asked);
-        match authority.filter(|authority| !authority.as_str().contains('@')) {
-            Some(authority) => Ok(Self(format!("http://{authority}"))),
-            None => Err(Error::invalid("Host", "the header must name the server, such as localhost:8925")),
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
-//! [`Ingest`](crate::ingest::Ingest), and answer; no state lives here.
+//! [`Ingest`], and answer; no state lives here.
 
 mod auth;
+mod base_url;
 mod caller;
 mod domains;
 mod error;
@@ -17,11 +18,13 @@ mod submit;
 mod testing;
 mod webhooks;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use ipnet::IpNet;
 
 use self::caller::Scope;
 use self::events::CursorKey;
@@ -45,6 +48,7 @@ struct Inner {
     cursor_key: CursorKey,
     keys: Vec<[u8; 32]>,
     public_url: Option<String>,
+    trusted_proxies: Vec<IpNet>,
     draining: AtomicBool,
 }
 
@@ -62,12 +66,15 @@ pub struct Setup {
     pub keys: Vec<[u8; 32]>,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
+    /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed where there is no `public_url`.
+    /// A peer is known by the request's [`ConnectInfo`](axum::extract::ConnectInfo) extension.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl App {
     /// The API over this setup.
     #[must_use]
-    pub fn new(Setup { store, client, clock, limits, keys, public_url }: Setup) -> Self {
+    pub fn new(Setup { store, client, clock, limits, keys, public_url, trusted_proxies }: Setup) -> Self {
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             cursor_key: CursorKey::new(&store.identity().cursor_key),
@@ -76,6 +83,7 @@ impl App {
             clock,
             keys,
             public_url,
+            trusted_proxies,
             draining: AtomicBool::new(false),
         }))
     }
@@ -111,6 +119,10 @@ impl App {
 
     fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
+    }
+
+    fn trusts_proxy(&self, peer: IpAddr) -> bool {
+        self.0.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
     /// What the key with this hash is good for; `None` if nobody knows it. Compares with all keys in

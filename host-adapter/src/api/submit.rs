@@ -26,11 +26,10 @@ pub(super) async fn submit(
     let packing = packing(request.headers())?;
     let idempotency_key = idempotency_key(request.headers())?;
     let limit = app.ingest().limits().batch_bytes;
-    // Until the answer: what the body became is in memory as long.
-    let _room = app.ingest().room(form::content_length(request.headers())).await?;
+    let room = app.ingest().room(form::content_length(request.headers())).await?;
     let body = form::read(request, limit).await?;
     let submission = Submission { body, packing, idempotency_key, partial };
-    let receipt = app.ingest().submit(domain.name(), submission).await?;
+    let receipt = app.ingest().submit(domain.name(), submission, room).await?;
     Ok(reply::raw(StatusCode::OK, render(&receipt, partial)))
 }
 

@@ -17,7 +17,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::secrets::{Secret, hash_api_key};
 use crate::storage::{Inbox, Settings, Store};
-use crate::transport::{Client, ClientConfig, EgressRules};
+use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// An API with the domain `a.test`, the key `key-1` and the signing key `signing-1`.
 pub(super) struct Api {
@@ -39,10 +39,12 @@ impl Api {
         store.set_signing_key(Secret::new("signing-1")).await.expect("a signing key");
         let keys = vec![hash_api_key("key-1")];
         let loopback = "127.0.0.0/8".parse().expect("a network");
-        let egress = EgressRules { allow: vec![loopback], ..EgressRules::default() };
-        let client = ClientConfig { egress, deadline: Duration::from_millis(500), ..ClientConfig::default() };
+        let guard = Guard::new(EgressRules { allow: vec![loopback], ..EgressRules::default() });
+        let client = ClientConfig { guard, deadline: Duration::from_millis(500), ..ClientConfig::default() };
         let client = Arc::new(Client::new(client).expect("a client"));
-        let setup = Setup { store, client, clock: SystemClock::new(), limits, keys, public_url: None };
+        let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
+        let clock = SystemClock::new();
+        let setup = Setup { store, client, clock, limits, keys, public_url: None, trusted_proxies };
         let app = App::new(setup);
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }

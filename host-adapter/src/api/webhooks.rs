@@ -241,6 +241,11 @@ mod tests {
         let hidden = "url=https://user:pass@8.8.8.8/";
         let (_, body) = api.form("POST", WEBHOOKS, &format!("id=unsubscribe&{hidden}&{hidden}")).await;
         assert!(body.contains("\"urls\":[\"https://user:***@8.8.8.8/\"]"), "{body}");
+        let masked = "url=https://user:***@8.8.8.8/";
+        let merged = format!("{masked}&url=https://8.8.8.8/new");
+        assert_eq!(api.form("PUT", "/v3/domains/a.test/webhooks/unsubscribed", &merged).await.0, 200);
+        let (status, refused) = api.form("POST", WEBHOOKS, "id=opened&url=https://a:***@8.8.8.8/").await;
+        assert!(status == 400 && refused.contains("masked"), "{refused}");
         let (_, refused) = api.form("POST", WEBHOOKS, "id=opened&url=ftp://user:pass@8.8.8.8/").await;
         assert!(!refused.contains("pass"), "{refused}");
         let (head, _) = api.send(Request::get(CLICKED), Body::empty()).await;

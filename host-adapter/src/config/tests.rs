@@ -111,11 +111,8 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default
 #[test]
 fn the_dev_profile_lies_below_the_file() {
     let file = file("[delivery]\nschedule = [\"7s\"]");
-    let sources = Sources {
-        profile: Profile::Dev { data: "/tmp/dev".into() },
-        file: Some(file.path().to_owned()),
-        ..Sources::default()
-    };
+    let profile = Profile::Dev { data: "/tmp/dev".into() };
+    let sources = Sources { profile, file: Some(file.path().to_owned()), ..Sources::default() };
 
     let config = Config::load(&sources).unwrap();
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sealpost_core::event::{self, CompleteError, Completion};
-use sealpost_core::json::{InputError, RawJson, Sink};
+use sealpost_core::json::{InputError, Number, RawJson, Sink};
 use sealpost_core::{ResourceError, UnixTime};
 use sha2::{Digest, Sha256};
 
@@ -79,7 +79,7 @@ fn complete(
         None => assign_id().into(),
     };
     let submitted = event.timestamp;
-    let time = submitted.and_then(|number| number.as_unix_time()).unwrap_or(frame.now);
+    let time = submitted.and_then(Number::as_unix_time).unwrap_or(frame.now);
     let completion = Completion { id: &id, timestamp: time, domain: &frame.domain, account: &frame.account };
     let data = completed(raw, &completion)?;
     let event = NewEvent {
@@ -90,7 +90,7 @@ fn complete(
         digest: Sha256::digest(raw.as_bytes()).into(),
         id,
     };
-    Ok((event, submitted.and_then(|number| number.as_str()).map(Into::into)))
+    Ok((event, submitted.and_then(Number::as_str).map(Into::into)))
 }
 
 /// The event-data with what it lacks.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -42,8 +42,8 @@ pub(super) async fn serve(
             accepted = accepted => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to be closed.
                 warn!(%error, "cannot accept a connection");
@@ -54,7 +54,8 @@ pub(super) async fn serve(
         // Answers are small and written at once; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let router =
-            router.clone().layer(axum::middleware::map_request(move |request: Request| async move {
+            router.clone().layer(axum::middleware::map_request(move |mut request: Request| async move {
+                request.extensions_mut().insert(ConnectInfo(peer));
                 request.map(|body| Body::new(Arriving::new(body, arrival)))
             }));
         let mut http = hyper::server::conn::http1::Builder::new();

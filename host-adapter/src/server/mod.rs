@@ -8,7 +8,7 @@
 
 mod keys;
 mod listener;
-mod retention;
+mod upkeep;
 
 use std::fmt;
 use std::io;
@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
 use crate::storage::{Inbox, OpenError, Settings, Store, StoreError};
-use crate::transport::{Client, ClientConfig, ClientError, EgressRules};
+use crate::transport::{Client, ClientConfig, ClientError, EgressRules, Guard};
 
 pub use keys::{FirstKeys, KeysError};
 
@@ -43,7 +43,7 @@ pub struct Running {
     /// Given when no connection is open any more.
     stop_shards: watch::Sender<bool>,
     listener: JoinHandle<()>,
-    retention: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     shards: Vec<thread::JoinHandle<()>>,
 }
 
@@ -83,11 +83,12 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
             .public_url
             .as_ref()
             .map(|url| url.as_str().trim_end_matches('/').to_owned()),
-        client,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        client: Arc::clone(&client),
     });
     let (stop, stopped) = watch::channel(false);
     let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
-    let retention = retention::run(store.clone(), config.storage.retention, stopped);
+    let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
     info!(%addr, shards = shards.len(), "listening");
     Ok(Running {
         addr,
@@ -97,7 +98,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         stop,
         stop_shards,
         listener: tokio::spawn(serving),
-        retention: tokio::spawn(retention),
+        upkeep: tokio::spawn(upkeep),
         shards,
     })
 }
@@ -157,7 +158,7 @@ impl Running {
         self.stop_shards.send_replace(true);
         // A task that panicked has been logged; what it held ends with it.
         let _ = self.listener.await;
-        let _ = self.retention.await;
+        let _ = self.upkeep.await;
         let shards = self.shards;
         let joined = tokio::task::spawn_blocking(move || {
             for shard in shards {
@@ -194,12 +195,12 @@ fn client_config(config: &Config, own_listener: SocketAddr) -> ClientConfig {
         chosen => chosen.to_owned(),
     };
     ClientConfig {
-        egress: EgressRules {
+        guard: Guard::new(EgressRules {
             allow: config.egress.allow.clone(),
             own_listeners: vec![own_listener],
             https_only: config.egress.https_only,
             nat64: config.egress.nat64,
-        },
+        }),
         user_agent,
         deadline: millis(config.delivery.deadline),
         dns_timeout: config.egress.dns_timeout,

@@ -68,19 +68,18 @@ impl Jobs {
         Ok(lane)
     }
 
-    /// Closes the lane when it holds nothing and expects nothing.
-    pub(super) fn close_if_idle<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>, lane: LaneId)
+    /// Closes the lane when it holds nothing and expects nothing; whether it did.
+    pub(super) fn close_if_idle<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>, lane: LaneId) -> bool
     where
         S: AsRef<[Slot]> + AsMut<[Slot]>,
         L: AsRef<[Lane]> + AsMut<[Lane]>,
     {
         let idle = self.open_lane(lane).is_some_and(|open| !open.expects);
-        if idle
-            && dispatcher.close(lane).is_ok()
-            && let Some(open) = place(&mut self.open, lane.index()).take()
-        {
+        let closed = idle && dispatcher.close(lane).is_ok();
+        if closed && let Some(open) = place(&mut self.open, lane.index()).take() {
             self.lanes.remove(&open.endpoint.id());
         }
+        closed
     }
 
     pub(super) fn lane(&self, endpoint: EndpointId) -> Option<LaneId> {

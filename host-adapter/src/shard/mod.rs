@@ -12,10 +12,11 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, Limits, Slot};
+use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, LaneId, Limits, Slot};
 use sealpost_core::host::{Clock as _, Transport};
 use sealpost_core::{Fault, Instant, Outcome, Record, Ticket, Url, Verdict};
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use tokio::time::sleep_until;
 use tracing::{debug, info, warn};
 
 use crate::clock::SystemClock;
-use crate::storage::{Delivery, Inbox, Settled, Store, ToShard};
+use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
 
 use jobs::Jobs;
 use sign::Signer;
@@ -61,6 +62,8 @@ pub struct Shard<T> {
     jobs: Jobs,
     signer: Signer,
     attempts: JoinSet<(Ticket, Outcome)>,
+    /// Endpoints with a backlog that found no free lane; at most as many as there are endpoints.
+    laneless: VecDeque<Arc<Endpoint>>,
 }
 
 impl<T: Transport + 'static> Shard<T> {
@@ -88,6 +91,7 @@ impl<T: Transport + 'static> Shard<T> {
             clock: SystemClock::new(),
             dispatcher,
             attempts: JoinSet::new(),
+            laneless: VecDeque::new(),
         }
     }
 
@@ -241,12 +245,7 @@ impl<T: Transport + 'static> Shard<T> {
         match message {
             ToShard::Recorded(ids) => ids.into_iter().for_each(|id| self.recorded(id)),
             ToShard::Claimed(deliveries) => deliveries.into_iter().for_each(|delivery| self.admit(delivery)),
-            ToShard::Backlog(endpoint) => {
-                if let Ok(lane) = self.jobs.open(&mut self.dispatcher, &endpoint) {
-                    self.jobs.expect(lane, true);
-                    self.dispatcher.mark_backlog(lane);
-                }
-            }
+            ToShard::Backlog(endpoint) => self.expect_more(endpoint),
             ToShard::Refilled { endpoint, deliveries, more } => {
                 deliveries.into_iter().for_each(|delivery| self.admit(delivery));
                 if let Some(lane) = self.jobs.lane(endpoint) {
@@ -254,7 +253,7 @@ impl<T: Transport + 'static> Shard<T> {
                     if more {
                         self.dispatcher.mark_backlog(lane);
                     }
-                    self.jobs.close_if_idle(&mut self.dispatcher, lane);
+                    self.close_if_idle(lane);
                 }
             }
             ToShard::Cancelled { endpoint, domain, kind, below } => {
@@ -275,7 +274,26 @@ impl<T: Transport + 'static> Shard<T> {
     fn recorded(&mut self, id: u64) {
         let Some((ticket, lane)) = self.jobs.recorded(id) else { return };
         let _ = self.dispatcher.handle_recorded(ticket);
-        self.jobs.close_if_idle(&mut self.dispatcher, lane);
+        self.close_if_idle(lane);
+    }
+
+    /// The store has due deliveries for the endpoint, and says so once: without a free lane, it waits for one.
+    fn expect_more(&mut self, endpoint: Arc<Endpoint>) {
+        match self.jobs.open(&mut self.dispatcher, &endpoint) {
+            Ok(lane) => {
+                self.jobs.expect(lane, true);
+                self.dispatcher.mark_backlog(lane);
+            }
+            Err(_full) => self.laneless.push_back(endpoint),
+        }
+    }
+
+    fn close_if_idle(&mut self, lane: LaneId) {
+        if self.jobs.close_if_idle(&mut self.dispatcher, lane)
+            && let Some(endpoint) = self.laneless.pop_front()
+        {
+            self.expect_more(endpoint);
+        }
     }
 
     /// Takes a claimed delivery in. Its claim says that there is room; should there be none, it goes back.

@@ -13,10 +13,14 @@ use receiver::{Receiver, Reply};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-fn config() -> ClientConfig {
+fn loopback() -> EgressRules {
     let allow = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+    EgressRules { allow, ..EgressRules::default() }
+}
+
+fn config() -> ClientConfig {
     ClientConfig {
-        egress: EgressRules { allow, ..EgressRules::default() },
+        guard: Guard::new(loopback()),
         deadline: Duration::from_secs(5),
         ..ClientConfig::default()
     }
@@ -200,8 +204,8 @@ async fn a_denied_endpoint_is_never_connected_to() {
         let answer = post(&client, &format!("http://{host}:{}/", trap.address.port())).await;
         assert_eq!(answer.outcome, retry(Fault::Egress), "{host}");
     }
-    let own = EgressRules { own_listeners: vec![trap.address], ..config().egress };
-    let client = Client::new(ClientConfig { egress: own, ..config() }).unwrap();
+    let own = Guard::new(EgressRules { own_listeners: vec![trap.address], ..loopback() });
+    let client = Client::new(ClientConfig { guard: own, ..config() }).unwrap();
     assert_eq!(post(&client, &trap.url("/")).await.outcome, retry(Fault::Egress));
     assert_eq!(trap.accepted(), 0);
 }

@@ -1,11 +1,15 @@
 //! The dispatcher against a naive model of its contract, and its promises one by one in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
 mod contract;
 mod model;
+mod op;
 
 use proptest::prelude::*;
 
-use model::{Op, Rig};
+use model::Rig;
+use op::Op;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]

@@ -2,61 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use proptest::prelude::*;
 use sealpost_core::dispatch::{Dispatcher, Lane, LaneId, Limits, Slot, Ticket};
 use sealpost_core::{Duration, Fault, Gone, Health, Instant, Outcome, Record, Schedule, Verdict};
 
-pub const SLOTS: usize = 24;
-pub const LANES: usize = 5;
+use super::op::Op;
 
-/// One call, or a few that belong together. Numbers choose among what is there.
-#[derive(Clone, Debug)]
-pub enum Op {
-    Open { health: u8, cap: u16 },
-    Close(usize),
-    Enqueue(Vec<usize>),
-    Admit { lane: usize, attempts: u8, due: i64 },
-    Advance(u32),
-    Attempts(usize),
-    Outcome { which: usize, status: u16, after: Option<u32> },
-    Broken(usize),
-    OutcomeThenCancel(usize),
-    Recorded(usize),
-    Cancel(usize),
-    CancelLane(usize),
-    Pause(usize),
-    Resume(usize),
-    Backlog(usize),
-    Late(usize),
-}
-
-impl Op {
-    pub fn any() -> impl Strategy<Value = Op> {
-        let n = 0usize..64;
-        let status = prop_oneof![Just(200u16), Just(204), Just(406), Just(500), Just(429), Just(503)];
-        prop_oneof![
-            2 => (prop_oneof![Just(0u8), Just(1), Just(9), Just(255)], 0u16..5)
-                .prop_map(|(health, cap)| Op::Open { health, cap }),
-            1 => n.clone().prop_map(Op::Close),
-            6 => prop::collection::vec(0usize..LANES, 1..4).prop_map(Op::Enqueue),
-            4 => (n.clone(), 0u8..5, -5_000i64..5_000)
-                .prop_map(|(lane, attempts, due)| Op::Admit { lane, attempts, due }),
-            5 => prop_oneof![Just(0u32), 1u32..500, 500u32..6_000].prop_map(Op::Advance),
-            8 => (1usize..6).prop_map(Op::Attempts),
-            6 => (n.clone(), status, prop::option::of(0u32..9_000))
-                .prop_map(|(which, status, after)| Op::Outcome { which, status, after }),
-            6 => n.clone().prop_map(Op::Broken),
-            1 => n.clone().prop_map(Op::OutcomeThenCancel),
-            9 => n.clone().prop_map(Op::Recorded),
-            1 => n.clone().prop_map(Op::Cancel),
-            1 => n.clone().prop_map(Op::CancelLane),
-            1 => n.clone().prop_map(Op::Pause),
-            1 => n.clone().prop_map(Op::Resume),
-            2 => n.clone().prop_map(Op::Backlog),
-            1 => n.prop_map(Op::Late),
-        ]
-    }
-}
+const SLOTS: usize = 24;
+pub(crate) const LANES: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -105,7 +57,7 @@ struct ModelLane {
 }
 
 /// The dispatcher, the model, and a clock.
-pub struct Rig {
+pub(crate) struct Rig {
     dispatcher: Dispatcher<Vec<Slot>, Vec<Lane>>,
     limits: Limits,
     now: u64,
@@ -118,7 +70,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(in_flight: u32, quota: u32) -> Self {
+    pub(crate) fn new(in_flight: u32, quota: u32) -> Self {
         let ms = Duration::from_millis;
         let schedule = Schedule::new(&[ms(1_000), ms(2_000), ms(4_000)]).unwrap();
         let limits = Limits { schedule, deadline: ms(3_000), keep: ms(2_500), in_flight, quota };
@@ -135,7 +87,7 @@ impl Rig {
         }
     }
 
-    pub fn apply(&mut self, op: Op) {
+    pub(crate) fn apply(&mut self, op: Op) {
         match op {
             Op::Open { health, cap } => self.open(Health::from_byte(health), cap),
             Op::Close(n) => self.close(n),
@@ -161,7 +113,7 @@ impl Rig {
     }
 
     /// Everything that was taken in comes out, once each.
-    pub fn run_to_the_end(&mut self) {
+    pub(crate) fn run_to_the_end(&mut self) {
         for lane in self.lane_ids() {
             self.dispatcher.resume(lane);
             self.lanes.get_mut(&lane).unwrap().paused = false;

@@ -1,0 +1,247 @@
+//! The client: one attempt from the guard to the answer.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use sealpost_core::endpoint::{Host, Scheme};
+use sealpost_core::host::Transport;
+use sealpost_core::http::{Header, HeaderError, RequestHead};
+use sealpost_core::{Gone, Payload, Url};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
+
+use super::answer::{Answer, Failure, Reply};
+use super::config::{ClientConfig, ClientError};
+use super::connection::Connection;
+use super::egress::{Denied, Guard};
+use super::pool::{Origin, Pool};
+use super::resolve::Resolver;
+use super::stream::Stream;
+use super::tls;
+
+/// Addresses of one name that are tried, each within its share of the deadline.
+const MAX_ADDRESSES: u32 = 4;
+
+/// Names that are being resolved at the same time.
+const MAX_LOOKUPS: usize = 64;
+
+/// Posts payloads. One serves all runtimes of a process; a connection stays with the runtime that made it.
+pub struct Client {
+    guard: Guard,
+    resolver: Resolver,
+    tls: TlsConnector,
+    pool: Pool,
+    deadline: Duration,
+    max_response: usize,
+    user_agent: String,
+    gone: Gone,
+}
+
+impl Client {
+    /// A client with no connections yet.
+    ///
+    /// # Errors
+    /// [`ClientError`] names the setting that cannot work.
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        Header::new("User-Agent", &config.user_agent).map_err(ClientError::UserAgent)?;
+        let tls = tls::client_config(config.ca_file.as_deref()).map_err(ClientError::Tls)?;
+        Ok(Self {
+            guard: config.guard,
+            resolver: Resolver::new(MAX_LOOKUPS, config.dns_timeout),
+            tls: TlsConnector::from(tls),
+            pool: Pool::new(config.idle_connections),
+            deadline: config.deadline,
+            max_response: config.max_response,
+            user_agent: config.user_agent,
+            gone: config.gone,
+        })
+    }
+
+    /// Posts a payload once, with `headers` beside those that every request has (`Host`, `Authorization` from the
+    /// URL's credentials, `Content-Type`, `User-Agent`, `Accept`, `Content-Length`), and reads the answer.
+    ///
+    /// A request on a reused connection that the receiver closed without a byte of answer is sent again on a new
+    /// one: most likely the two crossed. A receiver that had read it all the same sees it twice, as it may
+    /// see every delivery. Dropping the future gives the attempt up and closes its connection.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn post<D: AsRef<[u8]>>(
+        &self,
+        to: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Answer {
+        Answer::new(self.attempt(to, headers, payload).await, self.gone)
+    }
+
+    /// Judges an endpoint that is about to be saved: what its URL says, and what its name resolves to. A name
+    /// that does not resolve, yet, is good.
+    ///
+    /// # Errors
+    /// The rule of the egress guard that denies it.
+    pub async fn check_endpoint(&self, url: &Url<'_>) -> Result<(), Denied> {
+        match self.vet(url).await {
+            Err(Failure::Denied(denied)) => Err(denied),
+            _ => Ok(()),
+        }
+    }
+
+    /// The guard that judges every attempt.
+    #[must_use]
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Closes idle connections that are past their age. Each post does so too, at most once a second; this
+    /// is for a host that has had nothing to post.
+    pub fn close_expired(&self) {
+        self.pool.sweep(Instant::now());
+    }
+
+    /// Connections that wait for another request.
+    #[must_use]
+    pub fn idle_connections(&self) -> usize {
+        self.pool.len()
+    }
+
+    async fn attempt<D: AsRef<[u8]>>(
+        &self,
+        url: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Result<Reply, Failure> {
+        let started = Instant::now();
+        let deadline = (started + self.deadline).into();
+        let headers = self.headers(headers)?;
+        let head = RequestHead { url, headers: &headers, content_length: payload.len() };
+        let origin = Origin::of(url);
+
+        self.guard.check_url(url).map_err(Failure::Denied)?;
+        let mut addresses = Vec::new();
+        let mut pooled = self.pool.take_recent(&origin, started);
+        if pooled.is_none() {
+            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+            pooled = self.pool.take_vetted(&origin, &addresses, started);
+        }
+        if let Some(connection) = pooled {
+            let exchange = self.exchange(connection, &origin, &head, payload);
+            match within(deadline, exchange, Failure::AnswerTimeout).await {
+                Err(Failure::Unanswered) => {}
+                answered => return answered,
+            }
+        }
+        if addresses.is_empty() {
+            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+        }
+        let connection = within(deadline, self.connect(url, &addresses), Failure::ConnectTimeout).await?;
+        let exchange = self.exchange(connection, &origin, &head, payload);
+        within(deadline, exchange, Failure::AnswerTimeout).await
+    }
+
+    fn headers<'a>(&'a self, more: &[Header<'a>]) -> Result<Vec<Header<'a>>, Failure> {
+        let usual = [
+            Header::new("Content-Type", "application/json"),
+            Header::new("User-Agent", &self.user_agent),
+            Header::new("Accept", "*/*"),
+        ];
+        usual
+            .into_iter()
+            .chain(more.iter().copied().map(Ok))
+            .collect::<Result<_, HeaderError>>()
+            .map_err(|_| Failure::Protocol("the User-Agent is not a header value"))
+    }
+
+    /// The addresses of the URL's host, all of which the guard lets pass.
+    async fn vet(&self, url: &Url<'_>) -> Result<Vec<IpAddr>, Failure> {
+        self.guard.check_url(url).map_err(Failure::Denied)?;
+        let addresses = match url.host() {
+            Host::Name(name) => self.resolver.resolve(name).await.map_err(Failure::Unresolved)?,
+            literal => literal.address().into_iter().collect(),
+        };
+        self.guard.check_addrs(url, &addresses).map_err(Failure::Denied)?;
+        Ok(addresses)
+    }
+
+    /// A connection to the first of these addresses that takes one.
+    async fn connect(&self, url: &Url<'_>, addresses: &[IpAddr]) -> Result<Connection, Failure> {
+        let vetted = Instant::now();
+        let tried = u32::try_from(addresses.len()).unwrap_or(u32::MAX).clamp(1, MAX_ADDRESSES);
+        let mut failure = Failure::Denied(Denied::NoAddress);
+        for address in addresses.iter().take(MAX_ADDRESSES as usize) {
+            let share = (Instant::now() + self.deadline / tried).into();
+            let connect =
+                async { TcpStream::connect((*address, url.port())).await.map_err(Failure::NotConnected) };
+            match within(share, connect, Failure::ConnectTimeout).await {
+                Ok(stream) => {
+                    let stream = self.secure(url, stream).await?;
+                    return Ok(Connection::new(stream, *address, vetted, self.max_response));
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn secure(&self, url: &Url<'_>, stream: TcpStream) -> Result<Stream, Failure> {
+        stream.set_nodelay(true).map_err(Failure::NotConnected)?;
+        if url.scheme() == Scheme::Http {
+            return Ok(Stream::Plain(stream));
+        }
+        let name = server_name(url).ok_or(Failure::Protocol("TLS cannot name this host"))?;
+        let stream = self.tls.connect(name, stream).await.map_err(Failure::Tls)?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    async fn exchange<D: AsRef<[u8]>>(
+        &self,
+        mut connection: Connection,
+        origin: &Origin,
+        head: &RequestHead<'_>,
+        payload: &Payload<D>,
+    ) -> Result<Reply, Failure> {
+        let reply = connection.exchange(head, payload).await?;
+        if reply.reusable {
+            self.pool.put(origin.clone(), connection, Instant::now());
+        }
+        Ok(reply)
+    }
+}
+
+impl Transport for Client {
+    type Answer = Answer;
+
+    async fn post<D: AsRef<[u8]>>(
+        &self,
+        to: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Answer {
+        Self::post(self, to, headers, payload).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+/// The same future, ended with `late` when `deadline` comes first.
+async fn within<T>(
+    deadline: tokio::time::Instant,
+    future: impl Future<Output = Result<T, Failure>>,
+    late: Failure,
+) -> Result<T, Failure> {
+    timeout_at(deadline, future).await.unwrap_or(Err(late))
+}
+
+fn server_name(url: &Url<'_>) -> Option<ServerName<'static>> {
+    match url.host() {
+        Host::Name(name) => ServerName::try_from(name.to_owned()).ok(),
+        literal => literal.address().map(ServerName::from),
+    }
+}
