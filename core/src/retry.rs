@@ -39,13 +39,18 @@ impl Schedule {
     ///
     /// # Errors
     /// [`ConfigError::ScheduleTooLong`] for more than [`Self::MAX_STEPS`] steps.
-    pub fn new(steps: &[Duration]) -> Result<Self, ConfigError> {
-        let mut schedule = Self { steps: [Duration::ZERO; Self::MAX_STEPS], len: 0 };
-        for (to, from) in schedule.steps.iter_mut().zip(steps) {
-            *to = *from;
-            schedule.len += 1;
+    pub const fn new(steps: &[Duration]) -> Result<Self, ConfigError> {
+        if steps.len() > Self::MAX_STEPS {
+            return Err(ConfigError::ScheduleTooLong);
         }
-        if steps.len() > Self::MAX_STEPS { Err(ConfigError::ScheduleTooLong) } else { Ok(schedule) }
+        let mut schedule = Self { steps: [Duration::ZERO; Self::MAX_STEPS], len: 0 };
+        let mut i = 0;
+        while i < steps.len() && i < Self::MAX_STEPS {
+            schedule.steps[i] = steps[i];
+            i += 1;
+        }
+        schedule.len = i as u8;
+        Ok(schedule)
     }
 
     /// How many attempts a delivery gets, 1 to 17.
