@@ -32,8 +32,9 @@ pub trait Transport {
     /// What came back, in as much detail as the transport knows.
     type Answer: Into<Outcome>;
 
-    /// Posts the payload once, with these headers beside the usual ones, and reads the answer. Follows no
-    /// redirect, tries nothing twice that the receiver may have seen. Dropping the future gives the attempt up.
+    /// Posts the payload, with these headers beside the usual ones, and reads the answer. Follows no redirect.
+    /// Sends a second time only what a reused connection took without a byte of answer. Dropping the future
+    /// gives the attempt up.
     async fn post<D: AsRef<[u8]>>(
         &self,
         to: &Url<'_>,

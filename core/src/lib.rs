@@ -1,4 +1,35 @@
 //! Signed, Mailgun-compatible webhooks without std and without alloc.
+//!
+//! The core serialises events, signs them, fans them out to their endpoints and decides when each is attempted.
+//! It has no clock, no socket and no memory of its own: the host passes time in, posts what the core hands
+//! out, and owns every buffer. A server and a microcontroller run on the same code.
+//!
+//! # The way of an event
+//! ```text
+//! bytes ─▶ json::check ─▶ event::accept, complete ─▶ event-data, frozen
+//!                                                        │
+//!                       Subscriptions: which endpoints ◀─┤
+//!                                                        ▼
+//! host ◀─ Payload ◀─ SigningKey::sign ◀─ attempt ◀─ Dispatcher ◀─ Outcome ◀─ host
+//! ```
+//!
+//! # The map
+//! | module | what it is |
+//! |---|---|
+//! | [`event`] | event-data: its kinds, its fields, what makes it acceptable |
+//! | [`json`] | JSON over borrowed bytes: check, decode, encode |
+//! | [`sign`] | the signature block, its verification, the Standard Webhooks headers |
+//! | [`payload`] | the signed body, in three slices around one event-data |
+//! | [`endpoint`] | subscribed URLs, at most three for each kind of event |
+//! | [`dispatch`] | the state machine of deliveries: caps, fairness, retries, health |
+//! | [`outcome`], [`retry`] | what an answer means, and when to try again |
+//! | [`http`] | the head of an HTTP/1.1 request, the head and body of its response |
+//! | [`host`] | what a host supplies: clock, entropy, transport, storage |
+//! | [`time`], [`error`] | instants and spans; errors sorted by who must act |
+//!
+//! # Promises
+//! No unsafe code, no floating point, no global state, no panic on any input. Every buffer and every queue has a
+//! length that the caller chose. Arithmetic on time saturates.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

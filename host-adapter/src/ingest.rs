@@ -98,7 +98,7 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// Why nothing of a submission was stored.
+/// Why a submission was not stored; nothing of it was, unless a variant says otherwise.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// More events than one submission may have.
@@ -114,7 +114,8 @@ pub enum Rejection {
     UnknownDomain,
     /// No room at the moment.
     Full,
-    /// The store cannot write at the moment.
+    /// The store cannot write. If it failed in the middle of this submission, only the store that is opened
+    /// next knows whether it was stored.
     Unavailable,
 }
 
@@ -152,7 +153,7 @@ impl Ingest {
     /// that goes away early changes nothing about that, nor does it free the room before its time.
     ///
     /// # Errors
-    /// See [`Rejection`]; nothing was stored then.
+    /// See [`Rejection`].
     pub async fn submit(
         &self,
         domain: &Arc<str>,

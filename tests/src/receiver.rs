@@ -109,7 +109,7 @@ impl Receiver {
         self
     }
 
-    /// Stops listening and gives the address away: connections are refused from now on.
+    /// Stops and gives the address away: nothing is answered and connections are refused from now on.
     #[must_use]
     pub fn stop(mut self) -> SocketAddr {
         self.end();
@@ -154,6 +154,11 @@ impl Receiver {
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
+        }
+        // A connection that is still open could answer one more request.
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.shared.connections.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -252,7 +257,7 @@ impl Shared {
         use std::io::ErrorKind::{TimedOut, WouldBlock};
         loop {
             match reader.fill_buf() {
-                Ok(bytes) => return !bytes.is_empty(),
+                Ok(bytes) => return !bytes.is_empty() && !self.stopped.load(Ordering::SeqCst),
                 Err(error) if matches!(error.kind(), TimedOut | WouldBlock) => {
                     if self.stopped.load(Ordering::SeqCst) {
                         return false;

@@ -64,6 +64,7 @@
 //! [`poll_attempt`]: Dispatcher::poll_attempt
 //! [`poll_timeout`]: Dispatcher::poll_timeout
 
+mod dispatcher;
 mod health;
 mod lane;
 mod queue;
@@ -74,11 +75,11 @@ mod state;
 mod timers;
 mod window;
 
+pub use dispatcher::Dispatcher;
 pub use health::Health;
 pub use lane::Lane;
 pub use record::{Record, Verdict};
 pub use slot::Slot;
-pub use state::Dispatcher;
 
 use core::fmt;
 

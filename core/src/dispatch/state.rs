@@ -1,142 +1,14 @@
-//! The dispatcher itself: every transition of every delivery stands in this file.
+//! Every transition of every delivery stands in this file: commands, inputs, outputs, and what they share.
 
+use super::dispatcher::Dispatcher;
 use super::health::Health;
 use super::lane::{Lane, Ring};
 use super::queue::{LaneQueue, Queue};
-use super::rings::Rings;
 use super::slot::{End, NIL, Phase, Slot};
-use super::timers::Timers;
-use super::window::Window;
-use super::{Attempt, Busy, LaneId, Limits, Record, Refill, Stale, Ticket, Verdict};
+use super::{Attempt, Busy, LaneId, Record, Refill, Stale, Ticket, Verdict};
 use crate::error::Full;
 use crate::outcome::Outcome;
 use crate::time::{Duration, Instant};
-
-/// Decides which delivery is attempted when. See the [module](super) for the order of calls.
-///
-/// ```
-/// use sealpost_core::dispatch::{Dispatcher, Health, Lane, Limits, Slot, Verdict};
-/// use sealpost_core::{Instant, Outcome};
-///
-/// let mut dispatcher = Dispatcher::new([Slot::EMPTY; 64], [Lane::CLOSED; 8], Limits::DEFAULT, 0x5eed);
-/// let now = Instant::from_millis(1);
-/// let lane = dispatcher.open(Health::UNPROVEN, 8)?;
-/// dispatcher.enqueue(now, 42, &[lane])?;
-///
-/// let attempt = dispatcher.poll_attempt(now).unwrap();
-/// assert_eq!((attempt.key, attempt.number), (42, 1));
-/// // … post it, then:
-/// dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
-/// let record = dispatcher.poll_record(now).unwrap();
-/// assert_eq!(record.verdict, Verdict::Acknowledged);
-/// // … store it, then:
-/// dispatcher.handle_recorded(record.ticket).unwrap();
-/// assert_eq!(dispatcher.occupied(), 0);
-/// # Ok::<(), sealpost_core::Full>(())
-/// ```
-#[derive(Debug)]
-pub struct Dispatcher<S, L> {
-    window: Window<S, L>,
-    limits: Limits,
-    timers: Timers,
-    aborts: Queue,
-    records: Queue,
-    rings: Rings,
-    refills: LaneQueue,
-    down: LaneQueue,
-    flying: u32,
-    suspects_flying: u32,
-    draining: bool,
-    /// When the oldest delivery that waits behind a probe runs out of schedule.
-    sweep_at: Option<Instant>,
-    jitter: u32,
-}
-
-impl<S, L> Dispatcher<S, L> {
-    /// A dispatcher over these slots and lanes, all of them [`Slot::EMPTY`] and [`Lane::CLOSED`]. At most
-    /// 2³² − 2 slots and 65 535 lanes are used. `seed` feeds the jitter of the waits; any word will do.
-    pub const fn new(slots: S, lanes: L, limits: Limits, seed: u32) -> Self {
-        Self {
-            window: Window::new(slots, lanes),
-            limits,
-            timers: Timers::new(),
-            aborts: Queue::new(),
-            records: Queue::new(),
-            rings: Rings::new(),
-            refills: LaneQueue::new(Ring::Refill),
-            down: LaneQueue::new(Ring::Down),
-            flying: 0,
-            suspects_flying: 0,
-            draining: false,
-            sweep_at: None,
-            jitter: seed | 1,
-        }
-    }
-}
-
-/// Getters.
-impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
-    /// Attempts that have no recorded outcome yet.
-    #[must_use]
-    pub fn in_flight(&self) -> u32 {
-        self.flying
-    }
-
-    /// Slots that hold a delivery.
-    #[must_use]
-    pub fn occupied(&self) -> u32 {
-        self.window.occupied()
-    }
-
-    /// Slots that hold nothing.
-    #[must_use]
-    pub fn free(&self) -> u32 {
-        self.window.free()
-    }
-
-    /// Deliveries that the lane holds.
-    #[must_use]
-    pub fn held(&self, lane: LaneId) -> u32 {
-        self.lane(lane.0).held
-    }
-
-    /// Whether the lane has a delivery ready and every attempt that it may have is without a recorded
-    /// outcome: recording one soon lets it go on.
-    #[must_use]
-    pub fn awaits_record(&self, lane: LaneId) -> bool {
-        let lane = self.lane(lane.0);
-        lane.head != NIL && lane.flying > 0 && lane.wants().is_none()
-    }
-
-    /// The health of the lane's endpoint.
-    #[must_use]
-    pub fn health(&self, lane: LaneId) -> Health {
-        self.lane(lane.0).health
-    }
-
-    /// Whether [`Dispatcher::drain`] was called and no attempt is without a recorded outcome.
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.draining && self.flying == 0
-    }
-
-    fn slot(&self, index: u32) -> Slot {
-        self.window.slot(index)
-    }
-
-    fn lane(&self, id: u16) -> Lane {
-        self.window.lane(id)
-    }
-
-    fn room(&self, lane: Lane) -> u32 {
-        self.limits.quota.max(1).saturating_sub(lane.held).min(self.free())
-    }
-
-    /// When a delivery that waits behind a probe runs out of schedule.
-    fn expiry(&self, slot: Slot) -> Instant {
-        slot.due.after(self.limits.schedule.remaining(slot.attempts))
-    }
-}
 
 /// Commands.
 impl<S, L> Dispatcher<S, L>

@@ -1,7 +1,7 @@
 //! A place in checked text, and the steps over it.
 
 use super::raw::RawJson;
-use super::scan::plain_run;
+use super::scan::plain_end;
 use super::text::Text;
 
 /// Walks through text that [`check`](super::check) has passed.
@@ -22,10 +22,11 @@ impl<'a> Cursor<'a> {
     /// Skips white space and looks at the next byte.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        let rest = self.rest();
-        let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        self.at += spaces;
-        rest.get(spaces).copied()
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
     }
 
     /// Skips white space, and the next byte if it is this one.
@@ -58,39 +59,21 @@ impl<'a> Cursor<'a> {
         RawJson::from_checked(self.since(start))
     }
 
-    /// Passes over one string.
-    pub(super) fn string(&mut self) -> Text<'a> {
-        self.accept(b'"');
-        let start = self.at;
-        let escaped = self.pass_string_content();
-        let content = self.since(start);
-        self.at += 1;
-        if escaped { Text::escaped(content) } else { Text::plain(content) }
-    }
-
     /// Passes over `"key" :`.
     pub(super) fn key(&mut self) -> Text<'a> {
-        let key = self.string();
+        let key = self.value().as_text();
         self.accept(b':');
-        key
+        key.unwrap_or(Text::plain(""))
     }
 
     fn pass_string(&mut self) {
         self.at += 1;
-        self.pass_string_content();
-        self.at += 1;
-    }
-
-    /// Passes up to the closing quote; `true` if there are escapes on the way.
-    #[inline]
-    fn pass_string_content(&mut self) -> bool {
-        let mut escaped = false;
         loop {
-            self.at += plain_run(self.rest());
+            self.at = plain_end(self.text.as_bytes(), self.at);
             if self.rest().first() != Some(&b'\\') {
-                return escaped;
+                self.at += 1;
+                return;
             }
-            escaped = true;
             self.at += 2;
         }
     }

@@ -116,7 +116,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnexpectedEnd => "the input ends inside a value",
+            Self::UnexpectedEnd => "the input ends before its value does",
             Self::Expected(what) => return write!(f, "expected {what}"),
             Self::TooDeep => "more than 32 arrays and objects stand inside each other",
             Self::TrailingData => "one value has ended here, and nothing may follow it",

@@ -50,7 +50,8 @@ impl<'a> RawJson<'a> {
     /// The string, if this is one.
     #[must_use]
     pub fn as_text(self) -> Option<Text<'a>> {
-        (self.kind() == Kind::String).then(|| Cursor::new(self).string())
+        let content = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        Some(if content.as_bytes().contains(&b'\\') { Text::escaped(content) } else { Text::plain(content) })
     }
 
     /// The number, if this is one.

@@ -1,19 +1,25 @@
 //! The scan for the end of a run of plain string bytes, eight at a time.
 
-/// How many leading bytes may stand in a JSON string as they are: up to the first quote, backslash or
-/// control character, or all of them. The checker, the cursor and the encoder all skip by it.
+/// Where the run of plain string bytes that starts at `at` ends: at the first byte that cannot stand in a
+/// JSON string as it is (quote, backslash, control character), or at the end. The checker, the cursor and
+/// the encoder all skip by it.
 #[inline]
-pub(super) fn plain_run(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-        let stops = special_bytes(u64::from_le_bytes(*chunk));
-        if stops != 0 {
-            return bytes.len() - rest.len() + (stops.trailing_zeros() / 8) as usize;
+pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let specials = special_bytes(u64::from_le_bytes(*chunk));
+        if specials != 0 {
+            return at + (specials.trailing_zeros() / 8) as usize;
         }
-        rest = tail;
+        at += 8;
     }
-    let plain = rest.iter().take_while(|byte| !is_special(**byte)).count();
-    bytes.len() - rest.len() + plain
+    // The last eight once more, some of them for the second time, rather than up to seven one by one.
+    if bytes.last_chunk().is_some_and(|chunk| special_bytes(u64::from_le_bytes(*chunk)) == 0) {
+        return bytes.len();
+    }
+    while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
+        at += 1;
+    }
+    at
 }
 
 const fn is_special(byte: u8) -> bool {
@@ -22,14 +28,17 @@ const fn is_special(byte: u8) -> bool {
 
 /// Sets the high bit of each byte that is special. A borrow can also set it in bytes *above* a special
 /// one, never below: the lowest set bit is exact, and callers use no other.
+///
+/// A byte below 0x80 borrows from its own high bit if it is less than what is subtracted: 0x20 for control
+/// characters, 1 for what the exclusive or has made zero. Bytes from 0x80 up are masked out at the end.
+#[inline]
 const fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    let quote = word ^ (ONES * b'"' as u64);
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & (ONES * 0x80)
+    const HIGH: u64 = ONES * 0x80;
+    let control = word.wrapping_sub(ONES * b' ' as u64);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (quote | backslash | control) & (HIGH & !word)
 }
 
 #[cfg(test)]
@@ -42,13 +51,14 @@ mod tests {
     fn stops_at_the_first_special_byte_wherever_it_stands() {
         for length in 0..40 {
             let plain = std::vec![b'x'; length];
-            assert_eq!(plain_run(&plain), length);
+            assert_eq!(plain_end(&plain, 0), length);
             for at in 0..length {
                 for special in (0..b' ').chain([b'"', b'\\']) {
                     let mut bytes = plain.clone();
                     bytes[at] = special;
                     bytes[length - 1] = if at == length - 1 { special } else { b'"' };
-                    assert_eq!(plain_run(&bytes), at);
+                    assert_eq!(plain_end(&bytes, 0), at);
+                    assert_eq!(plain_end(&bytes, at), at);
                 }
             }
         }
@@ -58,6 +68,6 @@ mod tests {
     fn every_other_byte_is_plain() {
         let plain: Vec<u8> = (0..=255).filter(|byte| !is_special(*byte)).collect();
         assert_eq!(plain.len(), 256 - 32 - 2);
-        assert_eq!(plain_run(&plain), plain.len());
+        assert_eq!(plain_end(&plain, 7), plain.len());
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::ser::{self, Impossible, Serialize};
 
-use super::scan::plain_run;
+use super::scan::plain_end;
 use super::sink::{CountingSink, Sink};
 use super::token;
 use crate::error::ResourceError;
@@ -86,7 +86,7 @@ struct Encoder<'s, S: ?Sized> {
 /// The key that is written once the value turns out not to be `None`.
 struct Field<'s> {
     name: &'static str,
-    /// What stands before the next key: `{`, then `,`.
+    /// What stands before the next key: `{"`, then `,"`.
     lead: &'s mut &'static [u8],
 }
 
@@ -106,9 +106,9 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
     #[inline]
     fn begin(self) -> Result<&'s mut S, EncodeError> {
         if let Some(field) = self.field {
-            self.sink.put(core::mem::replace(field.lead, b","))?;
-            put_string(self.sink, field.name)?;
-            self.sink.put(b":")?;
+            self.sink.put(core::mem::replace(field.lead, b",\""))?;
+            put_characters(self.sink, field.name)?;
+            self.sink.put(b"\":")?;
         }
         Ok(self.sink)
     }
@@ -137,15 +137,15 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
     }
 }
 
-/// Writes a string with the escapes it needs.
-fn put_string<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
-    sink.put(b"\"")?;
+/// Writes what stands between quotes, with the escapes it needs.
+#[inline]
+fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
     let mut rest = text.as_bytes();
     loop {
-        let (plain, special) = rest.split_at_checked(plain_run(rest)).unwrap_or((rest, &[]));
+        let (plain, special) = rest.split_at_checked(plain_end(rest, 0)).unwrap_or((rest, &[]));
         sink.put(plain)?;
         let Some((byte, tail)) = special.split_first() else {
-            return sink.put(b"\"");
+            return Ok(());
         };
         put_escape(sink, *byte)?;
         rest = tail;
@@ -223,16 +223,15 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
         let style = self.style;
         let sink = self.begin()?;
-        match style {
-            Style::Characters => put_string(sink, value)?,
-            Style::Json => sink.put(value.as_bytes())?,
-            Style::Content => {
-                sink.put(b"\"")?;
-                sink.put(value.as_bytes())?;
-                sink.put(b"\"")?;
-            }
+        if let Style::Json = style {
+            return Ok(sink.put(value.as_bytes())?);
         }
-        Ok(())
+        sink.put(b"\"")?;
+        match style {
+            Style::Content => sink.put(value.as_bytes())?,
+            _ => put_characters(sink, value)?,
+        }
+        Ok(sink.put(b"\"")?)
     }
 
     /// Leaves a field out; is `null` elsewhere.
@@ -274,7 +273,7 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, EncodeError> {
-        Ok(StructEncoder { sink: self.begin()?, lead: b"{" })
+        Ok(StructEncoder { sink: self.begin()?, lead: OPEN })
     }
 
     unsupported! {
@@ -347,10 +346,13 @@ impl<S: Sink + ?Sized> ser::SerializeTuple for SeqEncoder<'_, S> {
     }
 }
 
+/// What stands before the first key of an object.
+const OPEN: &[u8] = b"{\"";
+
 /// Writes the fields of an object.
 struct StructEncoder<'s, S: ?Sized> {
     sink: &'s mut S,
-    /// What stands before the next key: `{`, then `,`.
+    /// What stands before the next key: `{"`, then `,"`.
     lead: &'static [u8],
 }
 
@@ -368,7 +370,7 @@ impl<S: Sink + ?Sized> ser::SerializeStruct for StructEncoder<'_, S> {
     }
 
     fn end(self) -> Result<(), EncodeError> {
-        Ok(self.sink.put(if self.lead == b"{" { b"{}" } else { b"}" })?)
+        Ok(self.sink.put(if self.lead == OPEN { b"{}" } else { b"}" })?)
     }
 }
 

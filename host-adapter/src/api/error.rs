@@ -14,7 +14,7 @@ use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::storage::{StoreError, WebhookError};
 
-/// Why a request was not carried out. Nothing was stored, unless a variant says otherwise.
+/// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
 pub enum Error {
     /// No key, or a wrong one.
@@ -77,7 +77,8 @@ pub enum Error {
     /// As many deliveries as the store may hold are pending, or as many bodies as memory may hold are
     /// being read.
     Full,
-    /// The store cannot write or read at the moment.
+    /// The store cannot write or read at the moment. If it failed during this request, only the store that
+    /// is opened next knows whether anything was changed.
     Unavailable,
     /// Something that cannot be, was. A fault of this program.
     Internal,
@@ -155,24 +156,34 @@ impl fmt::Display for Error {
                 write!(f, "The Content-Type is not one that this route reads: send {expected}")
             }
             Self::UnreadableBody(reason) => write!(f, "The body could not be read: {reason}"),
-            Self::Events(faults) => write!(f, "Invalid events: {}; nothing was stored", faults.total),
+            Self::Events(faults) => {
+                write!(f, "Invalid events: {}; nothing was stored. {}", faults.total, First(faults))
+            }
             Self::Conflicts(faults) => {
-                write!(
-                    f,
-                    "Events whose id is stored with other content: {}; nothing was stored",
-                    faults.total
-                )
+                let total = faults.total;
+                write!(f, "Events whose id is stored with other content: {total}; nothing was stored")
             }
             Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
-            Self::Unavailable => f.write_str(
-                "The store is not available at the moment; nothing was stored, send it again later",
-            ),
+            Self::Unavailable => f.write_str("The store is not available at the moment; send it again later"),
             Self::Internal => f.write_str("A fault in the server; please report it"),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+/// The first fault in words, for clients that show `message` and nothing else.
+struct First<'a>(&'a Faults);
+
+impl fmt::Display for First<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.first.first() {
+            Some(Fault { index, field, reason }) if field.is_empty() => write!(f, "Event {index}: {reason}"),
+            Some(Fault { index, field, reason }) => write!(f, "Event {index}: '{field}' {reason}"),
+            None => Ok(()),
+        }
+    }
+}
 
 impl Error {
     /// The refusal of a change to the webhook of this type.
@@ -297,7 +308,7 @@ mod tests {
         assert_eq!(head.status, 400);
         assert_eq!(
             body,
-            "{\"message\":\"Invalid events: 1; nothing was stored\",\
+            "{\"message\":\"Invalid events: 1; nothing was stored. Event 3: 'timestamp' in ms\",\
              \"errors\":[{\"index\":3,\"field\":\"timestamp\",\"reason\":\"in ms\"}],\"total\":1}\n"
         );
     }

@@ -8,7 +8,7 @@
 
 mod keys;
 mod listener;
-mod retention;
+mod upkeep;
 
 use std::fmt;
 use std::io;
@@ -43,7 +43,7 @@ pub struct Running {
     /// Given when no connection is open any more.
     stop_shards: watch::Sender<bool>,
     listener: JoinHandle<()>,
-    retention: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     shards: Vec<thread::JoinHandle<()>>,
 }
 
@@ -84,11 +84,11 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
             .as_ref()
             .map(|url| url.as_str().trim_end_matches('/').to_owned()),
         trusted_proxies: config.server.trusted_proxies.clone(),
-        client,
+        client: Arc::clone(&client),
     });
     let (stop, stopped) = watch::channel(false);
     let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
-    let retention = retention::run(store.clone(), config.storage.retention, stopped);
+    let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
     info!(%addr, shards = shards.len(), "listening");
     Ok(Running {
         addr,
@@ -98,7 +98,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         stop,
         stop_shards,
         listener: tokio::spawn(serving),
-        retention: tokio::spawn(retention),
+        upkeep: tokio::spawn(upkeep),
         shards,
     })
 }
@@ -158,7 +158,7 @@ impl Running {
         self.stop_shards.send_replace(true);
         // A task that panicked has been logged; what it held ends with it.
         let _ = self.listener.await;
-        let _ = self.retention.await;
+        let _ = self.upkeep.await;
         let shards = self.shards;
         let joined = tokio::task::spawn_blocking(move || {
             for shard in shards {

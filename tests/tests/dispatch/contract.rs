@@ -207,6 +207,23 @@ fn a_late_answer_finds_nobody() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_attempt_is_not_taken_for_one_to_this() {
+    let step = Duration::from_millis(1);
+    let mut world = World::new(Limits { schedule: Schedule::new(&[step]).unwrap(), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..1, lane);
+    let first = world.dispatcher.poll_attempt(world.at()).unwrap();
+    world.dispatcher.handle_outcome(world.at(), first.ticket, status(500).unwrap()).unwrap();
+    world.record();
+    world.now += 1;
+    let now = world.at();
+    world.dispatcher.handle_timeout(now);
+    let second = world.dispatcher.poll_attempt(now).unwrap();
+    assert!(world.dispatcher.handle_outcome(now, first.ticket, Outcome::Acknowledged).is_err());
+    assert!(world.dispatcher.handle_outcome(now, second.ticket, Outcome::Acknowledged).is_ok());
+}
+
+#[test]
 fn dead_endpoints_leave_a_quarter_of_the_flights_to_the_healthy() {
     let mut world = World::new(Limits { in_flight: 16, ..kept() });
     let dead: Vec<LaneId> = (0..40).map(|_| world.lane(Health::UNPROVEN)).collect();
@@ -263,6 +280,24 @@ fn an_endpoint_that_comes_back_is_started_slowly() {
         world.record();
     }
     assert_eq!(rounds, [1, 2, 4, 8, 8, 8]);
+}
+
+#[test]
+fn an_endpoint_that_went_down_at_full_speed_comes_back_slowly_too() {
+    let mut world = World::new(Limits { deadline: Duration::from_millis(1), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..40, lane);
+    world.run(100, |_, _| None);
+    assert_eq!(world.dispatcher.health(lane), Health::Down);
+
+    world.now += 10 * MINUTE;
+    let now = world.at();
+    world.dispatcher.handle_timeout(now);
+    let probe = world.dispatcher.poll_attempt(now).unwrap();
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    world.dispatcher.handle_outcome(now, probe.ticket, Outcome::Acknowledged).unwrap();
+    world.record();
+    assert_eq!(std::iter::from_fn(|| world.dispatcher.poll_attempt(now)).count(), 2);
 }
 
 #[test]

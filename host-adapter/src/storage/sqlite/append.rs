@@ -75,7 +75,6 @@ fn insert(
     ])?;
     books.counts.last = seq;
     books.counts.accounting.accepted += endpoints.len() as u64;
-    effects.bytes += event.data.len() as u64 + 512;
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
         let claimed = books.window.admits(endpoint.id(), now);
         let claim = if claimed { books.token } else { 0 };

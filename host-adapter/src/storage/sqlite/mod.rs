@@ -114,6 +114,7 @@ impl Sqlite {
         let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
             report.send_replace(Some(error.to_string()));
         })?;
+        checkpoint::watch(&connection);
         let counts = Counts { accounting, last, retained_to: 0 };
         let (outbox, inboxes) = Outbox::new(settings.shards);
         let (commands, received) = mpsc::channel();

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::books::{Books, Effects};
+use super::books::Books;
 use crate::storage::Retained;
 
 /// Pages that one slice gives back to the file system: 4 MiB of them.
@@ -13,7 +13,6 @@ const PAGES: u32 = 256;
 pub(super) fn retain(
     connection: &Connection,
     books: &mut Books,
-    effects: &mut Effects,
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let mut retained = Retained { removed: 0, done: true };
@@ -29,7 +28,6 @@ pub(super) fn retain(
         books.counts.retained_to = 0;
     }
     give_back(connection)?;
-    effects.bytes += retained.removed as u64 * 512;
     Ok(retained)
 }
 

@@ -143,6 +143,21 @@ async fn concurrent_appends_share_commits() {
 }
 
 #[tokio::test]
+async fn the_log_stays_short_while_commits_keep_coming() {
+    let stage = Fixture::sqlite(settings()).await;
+    let log = path(&stage).join("sealpost.db-wal");
+    let submit = async |lane: usize| {
+        for turn in 0..100 {
+            let large = NewEvent { data: vec![b' '; 256 << 10].into(), ..event(&format!("{lane}-{turn}")) };
+            stage.store.append(DOMAIN, vec![large], false).await.unwrap();
+        }
+    };
+    tokio::join!(submit(0), submit(1), submit(2), submit(3), submit(4), submit(5), submit(6), submit(7));
+    let length = fs::metadata(log).unwrap().len();
+    assert!(length < 128 << 20, "{length} bytes of log for 200 MiB of events");
+}
+
+#[tokio::test]
 async fn patient_records_wait_for_company() {
     let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let mut stage = Fixture::sqlite(patient).await;

@@ -1,0 +1,61 @@
+//! What has to be looked after once a minute: old events, and connections that nobody uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use crate::clock::SystemClock;
+use crate::storage::Store;
+use crate::transport::Client;
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Events looked at in one transaction, so that nobody waits for it.
+const SLICE: usize = 1_000;
+
+/// Removes events that were accepted longer than `retention` ago, and closes connections that are idle
+/// beyond their age, until `stop` turns true.
+pub(super) async fn run(
+    store: Store,
+    retention: Duration,
+    client: Arc<Client>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let clock = SystemClock::new();
+    let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        client.close_expired();
+        let now = i64::try_from(clock.wall_millis()).unwrap_or(i64::MAX);
+        forget(&store, now.saturating_sub(retention), &stop).await;
+    }
+}
+
+async fn forget(store: &Store, before: i64, stop: &watch::Receiver<bool>) {
+    let mut removed = 0;
+    while !*stop.borrow() {
+        match store.retain(before, SLICE).await {
+            Ok(slice) => {
+                removed += slice.removed;
+                if slice.done {
+                    break;
+                }
+            }
+            Err(error) => {
+                warn!(%error, "old events could not be removed; trying again in a minute");
+                break;
+            }
+        }
+    }
+    if removed > 0 {
+        info!(removed, "old events removed");
+    }
+}
