@@ -6,6 +6,7 @@ use super::block::ReceivedBlock;
 use super::hex;
 use super::key::SigningKey;
 use super::replay::Remember;
+use crate::decimal;
 use crate::json::{self, InputError, RawJson};
 use crate::time::{Duration, UnixTime};
 
@@ -141,17 +142,14 @@ impl fmt::Display for VerifyError {
 impl core::error::Error for VerifyError {}
 
 pub(super) fn seconds(timestamp: &str) -> Result<u64, VerifyError> {
-    let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    timestamp
-        .parse()
-        .ok()
-        .filter(|_| digits)
+    decimal::parse(timestamp.as_bytes())
         .ok_or(VerifyError::Malformed("the timestamp must be a string of decimal seconds since 1970"))
 }
 
 /// The signature in the block that `key` made.
 fn authentic(block: &ReceivedBlock<'_>, key: &SigningKey) -> Result<[u8; 32], VerifyError> {
-    for text in [Some(block.signature), block.parent_signature].into_iter().flatten() {
+    for text in [Some(block.signature), block.parent_signature] {
+        let Some(text) = text else { break };
         let signature =
             hex::decode(text).ok_or(VerifyError::Malformed("a signature must be 64 hexadecimal digits"))?;
         if key.made(block.timestamp, block.token, &signature) {
@@ -163,7 +161,7 @@ fn authentic(block: &ReceivedBlock<'_>, key: &SigningKey) -> Result<[u8; 32], Ve
 
 pub(super) fn check_age(timestamp: u64, now: UnixTime, window: Duration) -> Result<(), VerifyError> {
     let distance = now.secs().abs_diff(timestamp);
-    if distance.saturating_mul(1000) <= u64::from(window.as_millis()) {
+    if distance <= u64::from(window.as_millis() / 1000) {
         return Ok(());
     }
     let age = i64::try_from(distance).unwrap_or(i64::MAX);
