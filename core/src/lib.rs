@@ -42,12 +42,12 @@
 extern crate std;
 
 mod base64;
-mod buffer;
 mod decimal;
 pub mod dispatch;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+mod hex;
 pub mod host;
 pub mod http;
 pub mod json;
@@ -56,6 +56,7 @@ pub mod payload;
 pub mod retry;
 pub mod sign;
 pub mod time;
+mod write;
 
 pub use dispatch::{
     Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,

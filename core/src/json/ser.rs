@@ -7,7 +7,9 @@ use serde::ser::{self, Impossible, Serialize};
 use super::scan::plain_end;
 use super::sink::{CountingSink, Sink};
 use super::token;
+use crate::decimal::Decimal;
 use crate::error::ResourceError;
+use crate::hex;
 
 /// Writes `value` as compact JSON.
 ///
@@ -118,22 +120,11 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
     }
 
     fn put_integer(self, negative: bool, magnitude: u64) -> Result<(), EncodeError> {
-        let mut digits = [0; 21];
-        let mut start = digits.len();
-        let mut rest = magnitude;
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            start = at;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
         let sink = self.begin()?;
         if negative {
             sink.put(b"-")?;
         }
-        Ok(sink.put(digits.get(start..).unwrap_or_default())?)
+        Ok(sink.put(Decimal::new(magnitude).as_bytes())?)
     }
 }
 
@@ -154,14 +145,13 @@ fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), Reso
 
 #[cold]
 fn put_escape<S: Sink + ?Sized>(sink: &mut S, byte: u8) -> Result<(), ResourceError> {
-    let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
     match byte {
         b'"' => sink.put(br#"\""#),
         b'\\' => sink.put(br"\\"),
         b'\n' => sink.put(br"\n"),
         b'\r' => sink.put(br"\r"),
         b'\t' => sink.put(br"\t"),
-        _ => sink.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]),
+        _ => sink.put(&[b'\\', b'u', b'0', b'0', hex::digit(byte >> 4), hex::digit(byte & 15)]),
     }
 }
 
