@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sealpost_core::WebhookKind;
+use sealpost_core::{Health, WebhookKind};
 use tokio::sync::Notify;
 
 use self::tables::Tables;
@@ -194,6 +194,7 @@ impl Memory {
             let holder = tables.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
             if let Some(endpoint) = holder {
                 endpoint.change_health(settled.health);
+                tables.window.judge(endpoint.id(), settled.health == Health::Up);
             }
             tables.record(settled);
         }

@@ -10,6 +10,7 @@ use super::{
     command::Reply,
     deliveries::{Cancellation, next_id},
     load::{ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
+    schema::begin,
     writer::{Broken, Writer},
 };
 use crate::{
@@ -123,7 +124,7 @@ impl Writer {
     ) -> Result<Result<T, StoreError>, Broken> {
         let mut directory = Directory::clone(&self.published.current());
         let attempt = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             let result = write(&transaction, &self.books, &mut directory)?;
             transaction.commit()?;
             Ok(result)

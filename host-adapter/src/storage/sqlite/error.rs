@@ -2,6 +2,10 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use rusqlite::ErrorCode;
+
+use crate::storage::StoreError;
+
 /// Why a store was not opened.
 #[derive(Debug)]
 pub enum OpenError {
@@ -28,6 +32,16 @@ pub enum OpenError {
     Thread(io::Error),
     /// SQLite reports an error.
     Database(rusqlite::Error),
+}
+
+/// The trouble that an error of SQLite stands for, if it is of the kind that passes: nothing was committed
+/// then, and the same may be tried again. After any other failed write nobody can say what is on disk.
+pub(super) fn passing(error: &rusqlite::Error) -> Option<StoreError> {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Some(StoreError::Disk),
+        Some(ErrorCode::DatabaseBusy) => Some(StoreError::Busy),
+        _ => None,
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use sealpost_core::{Health, WebhookKind};
 
-use super::{OpenError, deliveries::Cancellation};
+use super::{OpenError, deliveries::Cancellation, schema::begin};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
@@ -34,7 +34,7 @@ pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Ident
     }
     let identity = Identity::generate().map_err(|_| OpenError::Entropy)?;
     let sealed = key.seal(CURSOR_KEY, &identity.cursor_key).map_err(|_| OpenError::Entropy)?;
-    let write = connection.unchecked_transaction()?;
+    let write = begin(connection)?;
     write.execute("INSERT INTO meta VALUES ('account', ?)", [identity.account.as_bytes()])?;
     write.execute("INSERT INTO meta VALUES ('epoch', ?)", [identity.epoch.to_be_bytes()])?;
     write.execute("INSERT INTO meta VALUES ('cursor_key', ?)", [sealed])?;
@@ -44,7 +44,7 @@ pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Ident
 
 /// Starts a new life of this node: a new token, and no claim of an earlier one left.
 pub(super) fn fence(connection: &Connection) -> Result<i64, OpenError> {
-    let write = connection.unchecked_transaction()?;
+    let write = begin(connection)?;
     let token = write.query_row(
         "INSERT INTO node VALUES (1, 1, 0) ON CONFLICT DO UPDATE SET token = token + 1 RETURNING token",
         [],
@@ -99,13 +99,14 @@ pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), Ope
     })?)
 }
 
-/// Enters every endpoint's first due delivery into an empty window.
+/// Enters every endpoint's health and first due delivery into an empty window.
 pub(super) fn backlog(
     connection: &Connection,
     directory: &Directory,
     window: &mut Window,
 ) -> Result<(), OpenError> {
     for endpoint in directory.endpoints() {
+        window.judge(endpoint.id(), endpoint.health() == Health::Up);
         if let Some(due) = super::deliveries::next_due(connection, endpoint.id())? {
             window.leave_unclaimed(endpoint.id(), due);
         }

@@ -4,6 +4,7 @@
 //! the file. `sealpost.db` may be opened, copied with SQLite's own tools, and replicated while the server
 //! runs.
 
+mod alarm;
 mod append;
 mod books;
 mod checkpoint;
@@ -37,6 +38,7 @@ use sealpost_core::WebhookKind;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::{
+    alarm::Alarm,
     books::{Books, Counts, Shown},
     checkpoint::Checkpointer,
     command::{Command, Reply},
@@ -109,11 +111,8 @@ impl Sqlite {
         });
         load::backlog(&connection, &configured, &mut window)?;
 
-        let (failure, failed) = watch::channel(None);
-        let report = failure.clone();
-        let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
-            report.send_replace(Some(error.to_string()));
-        })?;
+        let (alarm, failure) = Alarm::new();
+        let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
         let counts = Counts { accounting, last, retained_to: 0 };
         let (outbox, inboxes) = Outbox::new(settings.shards);
@@ -127,7 +126,7 @@ impl Sqlite {
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
             readers: Readers::open(&path, settings.readers)?,
-            failure: failed,
+            failure,
         };
         let writer = Writer {
             books: Books {
@@ -145,9 +144,9 @@ impl Sqlite {
             commands: received,
             shown: inner.shown.clone(),
             checkpointer,
-            failure,
+            alarm,
             linger: settings.outcome_linger.min(MAX_LINGER),
-            kept: Vec::new(),
+            kept: None,
             cancel_again: None,
             lock,
         };

@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 use sealpost_core::EventKind;
 use tokio::sync::Semaphore;
 
-use super::{OpenError, schema};
+use super::{OpenError, error::passing, schema};
 use crate::storage::{DomainId, EventQuery, Position, Seq, StoreError, StoredEvent};
 
 /// Commits between floor and snapshot up to which their events are read in commit order and sorted,
@@ -59,7 +59,7 @@ impl Readers {
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result.map_err(|error| {
                 tracing::error!(%error, "a read of the store failed");
-                StoreError::Broken
+                passing(&error).unwrap_or(StoreError::Broken)
             })
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Broken)?

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::OpenError;
+use super::{OpenError, checkpoint::checkpoint};
 
 /// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
 /// that was released is never edited: a change of the schema is a new one.
@@ -26,8 +26,17 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -65536;",
     )?;
+    // Recovery takes what it can read for durable. A log whose sync once failed can be read from the
+    // system's cache and not be on the disk; here it is synced, before anything is built on it.
+    checkpoint(&connection, "TRUNCATE")?;
     migrate(&connection, path)?;
     Ok(connection)
+}
+
+/// Begins a transaction as a writer. One that began as a reader could find, when it comes to write, that
+/// another program has written since, and then neither wait nor go on.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
 
 /// A connection beside the writer's that moves the log into the file.
