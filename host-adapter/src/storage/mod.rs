@@ -96,10 +96,8 @@ pub use identity::Identity;
 pub use memory::Memory;
 pub use outbox::Inbox;
 pub use settings::Settings;
-pub use sqlite::{OpenError, Sqlite};
+pub use sqlite::{OpenCause, OpenError, Sqlite};
 pub use store::Store;
-
-use crate::secrets::Secret;
 
 /// What one slice of retention did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,11 +135,4 @@ impl std::error::Error for StoreError {}
 fn wall_millis() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A new endpoint secret in the form of the Standard Webhooks specification.
-fn endpoint_secret() -> Result<Secret, StoreError> {
-    use base64::prelude::{BASE64_STANDARD, Engine as _};
-    let bytes = crate::secrets::random::<32>().map_err(|_| StoreError::Broken)?;
-    Ok(Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(bytes))))
 }

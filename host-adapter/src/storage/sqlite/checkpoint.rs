@@ -17,7 +17,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{OpenError, alarm::Alarm, error::passing, schema};
+use super::{OpenCause, alarm::Alarm, error::passing, schema};
 
 /// New frames of the log, pages of 16 KiB, after which the thread is asked to move them: 8 MiB.
 const EVERY: u32 = 512;
@@ -43,7 +43,7 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     /// Starts the thread. A checkpoint that failed raises the alarm, since a sync that failed must not be
     /// tried again.
-    pub(super) fn start(path: &Path, alarm: Alarm) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, alarm: Alarm) -> Result<Self, OpenCause> {
         let connection = schema::open_checkpointer(path)?;
         let (wake, woken) = sync_channel(1);
         let caught_up = Arc::new(AtomicBool::new(false));
@@ -51,7 +51,7 @@ impl Checkpointer {
         let thread = thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(move || run(&connection, &woken, &done, &alarm))
-            .map_err(OpenError::Thread)?;
+            .map_err(OpenCause::Thread)?;
         Ok(Self { wake, thread, caught_up, asked_at: 0 })
     }
 

@@ -55,9 +55,15 @@ use super::{
     outbox::{Outbox, Published},
     window::{Limits, Window},
 };
-use crate::secrets::{MasterKey, Secret};
+use crate::{
+    private,
+    secrets::{MasterKey, Secret},
+};
 
-pub use self::error::OpenError;
+pub use self::error::{OpenCause, OpenError};
+
+/// The database, in the data directory.
+const FILE: &str = "sealpost.db";
 
 /// The longest that records wait for company, whatever is configured.
 const MAX_LINGER: Duration = Duration::from_secs(60);
@@ -87,6 +93,7 @@ impl Sqlite {
         settings: &Settings,
     ) -> Result<(Self, Vec<Inbox>), OpenError> {
         Self::open_with(directory, master_key, settings, |_| Ok(()))
+            .map_err(|cause| OpenError { directory: directory.to_owned(), cause })
     }
 
     /// Opens a store whose writing connection was prepared further.
@@ -95,9 +102,11 @@ impl Sqlite {
         master_key: &MasterKey,
         settings: &Settings,
         prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+    ) -> Result<(Self, Vec<Inbox>), OpenCause> {
         let lock = lock::lock(directory)?;
-        let path = directory.join("sealpost.db");
+        let path = directory.join(FILE);
+        // SQLite gives the files that it makes beside this one the same mode.
+        private::make_file(&path).map_err(OpenCause::Directory)?;
         let connection = schema::open_writer(&path)?;
         prepare(&connection)?;
         let identity = load::identity(&connection, master_key)?;
@@ -153,8 +162,13 @@ impl Sqlite {
         thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
-            .map_err(OpenError::Thread)?;
+            .map_err(OpenCause::Thread)?;
         Ok((Self { inner: Arc::new(inner) }, inboxes))
+    }
+
+    /// Whether there is a store in a data directory.
+    pub(super) fn is_in(directory: &Path) -> bool {
+        directory.join(FILE).exists()
     }
 
     pub(super) fn identity(&self) -> &Identity {

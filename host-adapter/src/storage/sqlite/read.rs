@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 use sealpost_core::EventKind;
 use tokio::sync::Semaphore;
 
-use super::{OpenError, error::passing, schema};
+use super::{OpenCause, error::passing, schema};
 use crate::storage::{DomainId, EventQuery, Position, Seq, StoreError, StoredEvent};
 
 /// Commits between floor and snapshot up to which their events are read in commit order and sorted,
@@ -23,7 +23,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits })

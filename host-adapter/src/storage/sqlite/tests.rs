@@ -8,7 +8,7 @@ use sealpost_core::{Health, Verdict};
 use tempfile::TempDir;
 
 use super::{
-    OpenError, Sqlite,
+    OpenCause, Sqlite,
     schema::{MIGRATIONS, open_writer},
 };
 use crate::{
@@ -102,7 +102,7 @@ async fn a_record_under_a_stale_token_changes_nothing() {
 async fn one_process_at_a_time() {
     let stage = Fixture::sqlite(settings()).await;
     let second = Store::open(path(&stage), &master_key(), &settings());
-    assert!(matches!(second, Err(OpenError::Locked(_))));
+    assert!(matches!(second.err().unwrap().cause, OpenCause::Locked));
     restart(stage).await;
 }
 
@@ -112,6 +112,32 @@ async fn a_closed_store_says_so() {
     stage.store.close().await.unwrap();
     assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken);
     assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let (store, _inboxes) = open(&data, &settings());
+    store.create_domain(DOMAIN).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["lock", "sealpost.db", "sealpost.db-wal", "sealpost.db-shm"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_names_its_directory_and_a_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("sealpost.db"), [b'x'; 4096]).unwrap();
+    let said = Store::open(directory.path(), &master_key(), &settings()).err().unwrap().to_string();
+    assert!(
+        said.contains(directory.path().to_str().unwrap()) && said.ends_with("restore it from a copy"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -127,8 +153,8 @@ async fn secrets_cannot_be_read_from_the_file() {
         assert!(!holds(secret), "{secret}");
     }
 
-    let other = MasterKey::generate().unwrap();
-    assert!(matches!(Store::open(path(&stage), &other, &settings()), Err(OpenError::MasterKey)));
+    let refused = Store::open(path(&stage), &MasterKey::generate(), &settings()).err().unwrap();
+    assert!(matches!(refused.cause, OpenCause::MasterKey));
 }
 
 #[tokio::test]
@@ -368,10 +394,10 @@ async fn other_files_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
         file.execute_batch(prepare).unwrap();
-        Store::open(directory.path(), &master_key(), &settings()).err().unwrap()
+        Store::open(directory.path(), &master_key(), &settings()).err().unwrap().cause
     };
-    assert!(matches!(refused("PRAGMA user_version = 99"), OpenError::Newer { found: 99, .. }));
-    assert!(matches!(refused("CREATE TABLE notes (text)"), OpenError::Foreign(_)));
+    assert!(matches!(refused("PRAGMA user_version = 99"), OpenCause::Newer { found: 99, .. }));
+    assert!(matches!(refused("CREATE TABLE notes (text)"), OpenCause::Foreign));
 }
 
 /// A store of every schema that was released, as SQL. A new migration comes with a new one.

@@ -238,7 +238,7 @@ impl Writer {
     }
 
     /// Tells the shards of a commit: what is recorded first, then what is theirs.
-    fn tell(&mut self, effects: Effects) {
+    fn tell(&self, effects: Effects) {
         for (endpoint, health) in effects.health.into_values() {
             endpoint.change_health(health);
         }
