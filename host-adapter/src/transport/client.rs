@@ -115,7 +115,7 @@ impl Client {
         payload: &Payload<D>,
     ) -> Result<Reply, Failure> {
         let started = Instant::now();
-        let deadline = (started + self.deadline).into();
+        let deadline = started + self.deadline;
         let headers = self.headers(headers)?;
         let head = RequestHead { url, headers: &headers, content_length: payload.len() };
         let origin = Origin::of(url);
@@ -128,8 +128,7 @@ impl Client {
             pooled = self.pool.take_vetted(&origin, &addresses, started);
         }
         if let Some(connection) = pooled {
-            let exchange = self.exchange(connection, &origin, &head, payload);
-            match within(deadline, exchange, Failure::AnswerTimeout).await {
+            match self.exchange(connection, &origin, &head, payload, deadline).await {
                 Err(Failure::Unanswered) => {}
                 answered => return answered,
             }
@@ -138,8 +137,7 @@ impl Client {
             addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
         }
         let connection = within(deadline, self.connect(url, &addresses), Failure::ConnectTimeout).await?;
-        let exchange = self.exchange(connection, &origin, &head, payload);
-        within(deadline, exchange, Failure::AnswerTimeout).await
+        self.exchange(connection, &origin, &head, payload, deadline).await
     }
 
     fn headers<'a>(&'a self, more: &[Header<'a>]) -> Result<Vec<Header<'a>>, Failure> {
@@ -172,7 +170,7 @@ impl Client {
         let tried = u32::try_from(addresses.len()).unwrap_or(u32::MAX).clamp(1, MAX_ADDRESSES);
         let mut failure = Failure::Denied(Denied::NoAddress);
         for address in addresses.iter().take(MAX_ADDRESSES as usize) {
-            let share = (Instant::now() + self.deadline / tried).into();
+            let share = Instant::now() + self.deadline / tried;
             let connect =
                 async { TcpStream::connect((*address, url.port())).await.map_err(Failure::NotConnected) };
             match within(share, connect, Failure::ConnectTimeout).await {
@@ -202,8 +200,9 @@ impl Client {
         origin: &Origin,
         head: &RequestHead<'_>,
         payload: &Payload<D>,
+        deadline: Instant,
     ) -> Result<Reply, Failure> {
-        let reply = connection.exchange(head, payload).await?;
+        let reply = connection.exchange(head, payload, deadline).await?;
         if reply.reusable {
             self.pool.put(origin.clone(), connection, Instant::now());
         }
@@ -232,11 +231,11 @@ impl fmt::Debug for Client {
 
 /// The same future, ended with `late` when `deadline` comes first.
 async fn within<T>(
-    deadline: tokio::time::Instant,
+    deadline: Instant,
     future: impl Future<Output = Result<T, Failure>>,
     late: Failure,
 ) -> Result<T, Failure> {
-    timeout_at(deadline, future).await.unwrap_or(Err(late))
+    timeout_at(deadline.into(), future).await.unwrap_or(Err(late))
 }
 
 fn server_name(url: &Url<'_>) -> Option<ServerName<'static>> {
