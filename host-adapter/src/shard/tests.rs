@@ -210,3 +210,52 @@ fn a_shard_that_is_stopped_lets_attempts_end_and_starts_none() {
         assert_eq!(house.store.accounting().pending(), 2);
     });
 }
+
+thread_local! {
+    /// What this thread has logged since [`log`] was called for the first time.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of the thread that it is on. One subscriber serves all threads, since what one thread
+/// alone subscribes to may be switched off by another that comes first.
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGGED.with_borrow_mut(|log| log.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn log() -> String {
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::DEBUG);
+    let _ = subscriber.with_writer(|| Log).try_init();
+    LOGGED.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
+}
+
+#[test]
+fn every_attempt_is_logged_without_what_may_be_secret_in_the_url() {
+    run(async {
+        assert_eq!(log(), "");
+        let refused = Some(Outcome::Refused { status: 406 });
+        let url = "http://user:hunter2@a.example/hook?token=hunter2";
+        let house = House::new(Scripted::new([ACK, ERROR, refused]), &[url], &[5]).await;
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        house.open("two").await;
+        house.until(|accounts| accounts.refused == 1).await;
+        house.open("silence").await;
+        house.until(|accounts| accounts.exhausted == 1).await;
+        let text = log();
+        let told = text.lines().filter(|line| line.contains("endpoint=http://***@a.example/hook?***"));
+        let words = ["acknowledged", "failed", "refused", "exhausted"];
+        let told: Vec<_> = told
+            .filter_map(|line| words.into_iter().find(|word| line.contains(&format!(": {word} "))))
+            .collect();
+        assert_eq!(told, ["acknowledged", "failed", "refused", "failed", "failed", "exhausted"], "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    });
+}
