@@ -25,13 +25,18 @@ use super::tls;
 /// Addresses of one name that are tried, each within its share of the deadline.
 const MAX_ADDRESSES: u32 = 4;
 
-/// Names that are being resolved at the same time.
-const MAX_LOOKUPS: usize = 64;
+/// Names that are being resolved at the same time for deliveries: as many as attempts are in flight by default,
+/// and half of the threads that a runtime has for it.
+const DELIVERY_LOOKUPS: usize = 256;
+
+/// The same for calls of the API, which neither take places from deliveries nor wait for theirs.
+const API_LOOKUPS: usize = 16;
 
 /// Posts payloads. One serves all runtimes of a process; a connection stays with the runtime that made it.
 pub struct Client {
     guard: Guard,
-    resolver: Resolver,
+    deliveries: Resolver,
+    api: Resolver,
     tls: TlsConnector,
     pool: Pool,
     deadline: Duration,
@@ -50,7 +55,8 @@ impl Client {
         let tls = tls::client_config(config.ca_file.as_deref()).map_err(ClientError::Tls)?;
         Ok(Self {
             guard: config.guard,
-            resolver: Resolver::new(MAX_LOOKUPS, config.dns_timeout),
+            deliveries: Resolver::new(DELIVERY_LOOKUPS, config.dns_timeout),
+            api: Resolver::new(API_LOOKUPS, config.dns_timeout),
             tls: TlsConnector::from(tls),
             pool: Pool::new(config.idle_connections),
             deadline: config.deadline,
@@ -75,7 +81,21 @@ impl Client {
         headers: &[Header<'_>],
         payload: &Payload<D>,
     ) -> Answer {
-        Answer::new(self.attempt(to, headers, payload).await, self.gone)
+        Answer::new(self.attempt(&self.deliveries, to, headers, payload).await, self.gone)
+    }
+
+    /// Posts a payload for a call of the API that waits for the answer, as [`post`](Self::post) does; names are
+    /// looked up beside those of deliveries.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn test<D: AsRef<[u8]>>(
+        &self,
+        to: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Answer {
+        Answer::new(self.attempt(&self.api, to, headers, payload).await, self.gone)
     }
 
     /// Judges an endpoint that is about to be saved: what its URL says, and what its name resolves to. A name
@@ -84,7 +104,7 @@ impl Client {
     /// # Errors
     /// The rule of the egress guard that denies it.
     pub async fn check_endpoint(&self, url: &Url<'_>) -> Result<(), Denied> {
-        match self.vet(url).await {
+        match self.vet(&self.api, url).await {
             Err(Failure::Denied(denied)) => Err(denied),
             _ => Ok(()),
         }
@@ -110,6 +130,7 @@ impl Client {
 
     async fn attempt<D: AsRef<[u8]>>(
         &self,
+        resolver: &Resolver,
         url: &Url<'_>,
         headers: &[Header<'_>],
         payload: &Payload<D>,
@@ -124,7 +145,7 @@ impl Client {
         let mut addresses = Vec::new();
         let mut pooled = self.pool.take_recent(&origin, started);
         if pooled.is_none() {
-            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+            addresses = within(deadline, self.vet(resolver, url), Failure::ConnectTimeout).await?;
             pooled = self.pool.take_vetted(&origin, &addresses, started);
         }
         if let Some(connection) = pooled {
@@ -134,7 +155,7 @@ impl Client {
             }
         }
         if addresses.is_empty() {
-            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+            addresses = within(deadline, self.vet(resolver, url), Failure::ConnectTimeout).await?;
         }
         let connection = within(deadline, self.connect(url, &addresses), Failure::ConnectTimeout).await?;
         self.exchange(connection, &origin, &head, payload, deadline).await
@@ -154,10 +175,10 @@ impl Client {
     }
 
     /// The addresses of the URL's host, all of which the guard lets pass.
-    async fn vet(&self, url: &Url<'_>) -> Result<Vec<IpAddr>, Failure> {
+    async fn vet(&self, resolver: &Resolver, url: &Url<'_>) -> Result<Vec<IpAddr>, Failure> {
         self.guard.check_url(url).map_err(Failure::Denied)?;
         let addresses = match url.host() {
-            Host::Name(name) => self.resolver.resolve(name).await.map_err(Failure::Unresolved)?,
+            Host::Name(name) => resolver.resolve(name).await.map_err(Failure::Unresolved)?,
             literal => literal.address().into_iter().collect(),
         };
         self.guard.check_addrs(url, &addresses).map_err(Failure::Denied)?;
