@@ -59,7 +59,7 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections open at the same time.
     pub max_connections: usize,
-    /// How long one request may take to arrive.
+    /// How long one request may take to arrive, and its answer wait for a client that reads nothing.
     pub request_timeout: Duration,
     /// How long a stopping server lets attempts in flight finish.
     pub drain_deadline: Duration,

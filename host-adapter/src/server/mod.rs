@@ -8,6 +8,7 @@
 
 mod keys;
 mod listener;
+mod progress;
 mod upkeep;
 
 use std::fmt;
