@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod ingest;
+mod memory;
 pub mod samples;
 pub mod secrets;
 pub mod server;

@@ -31,6 +31,11 @@ const PAGE_BYTES: usize = 4 << 20;
 /// Events read in one go: the page may have so many more than [`PAGE_BYTES`] allows.
 const READ_AT_ONCE: usize = 50;
 
+/// The most bytes that a page can have where no event has more than `event_data`.
+pub(super) const fn most_bytes(event_data: usize) -> usize {
+    PAGE_BYTES.saturating_add(READ_AT_ONCE.saturating_mul(event_data))
+}
+
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
     let newest = store.snapshot();
