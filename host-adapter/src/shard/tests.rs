@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sealpost_core::dispatch::Limits;
-use sealpost_core::host::Transport;
+use sealpost_core::host::{Clock as _, Transport};
 use sealpost_core::http::Header;
 use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Policy, Shard};
+use crate::clock::SystemClock;
 use crate::secrets::Secret;
 use crate::storage::{Accounting, EndpointUrl, NewEvent, Settings, Store};
 
@@ -67,6 +68,16 @@ const SOON: Duration = Duration::from_secs(10);
 
 impl House {
     async fn new(transport: Arc<Scripted>, urls: &[&str], steps: &[u32]) -> Self {
+        Self::signing(true, transport, urls, steps).await
+    }
+
+    /// A house where every attempt is signed anew, or not.
+    async fn signing(
+        sign_every_attempt: bool,
+        transport: Arc<Scripted>,
+        urls: &[&str],
+        steps: &[u32],
+    ) -> Self {
         let steps: Vec<Millis> = steps.iter().map(|ms| Millis::from_millis(*ms)).collect();
         let limits = Limits {
             schedule: Schedule::new(&steps).unwrap(),
@@ -78,7 +89,7 @@ impl House {
             limits,
             window: 64,
             in_flight_per_endpoint: 8,
-            sign_every_attempt: true,
+            sign_every_attempt,
             standard_webhooks: true,
             drain_deadline: Duration::from_secs(1),
         };
@@ -165,6 +176,22 @@ fn every_attempt_is_signed_anew_over_the_same_event_data() {
         assert_eq!(parts.len(), 3);
         assert!(parts[0].0 != parts[1].0 && parts[1].0 != parts[2].0);
         assert!(parts[0].1 == parts[1].1 && parts[1].1 == parts[2].1);
+    });
+}
+
+#[test]
+fn a_signature_that_is_repeated_has_the_time_when_the_event_was_accepted() {
+    run(async {
+        let script = Scripted::new([ERROR, ERROR, ACK]);
+        let house = House::signing(false, script, &["http://a.example/"], &[5, 120]).await;
+        let before = SystemClock::new().unix().secs();
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        let bodies = house.transport.bodies();
+        assert!(bodies.len() == 3 && bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+        let body: serde_json::Value = serde_json::from_str(&bodies[0]).unwrap();
+        let signed: u64 = body["signature"]["timestamp"].as_str().unwrap().parse().unwrap();
+        assert!((before..before + 10).contains(&signed), "{signed}, and not the event's 1770000000");
     });
 }
 

@@ -164,7 +164,8 @@ fn due(
     now: i64,
 ) -> rusqlite::Result<Vec<(Delivery, DomainId)>> {
     let mut due = connection.prepare_cached(
-        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id, event.data
+        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id,
+                event.accepted_at, event.data
          FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
          WHERE claim = 0 AND endpoint = ? AND due <= ?
          ORDER BY due, pending.id LIMIT ?",
@@ -177,7 +178,8 @@ fn due(
             domain: directory.domain_name(domain).cloned().unwrap_or_default(),
             event_id: row.get(5)?,
             kind: load::webhook_kind(row, 2)?,
-            data: row.get::<_, Vec<u8>>(6)?.into(),
+            accepted_at: row.get(6)?,
+            data: row.get::<_, Vec<u8>>(7)?.into(),
             attempts: row.get(3)?,
             due: row.get(4)?,
         };
