@@ -22,8 +22,8 @@ pub(super) fn retain(
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
-    for seq in &looked.ended {
-        facts::remove(connection, *seq)?;
+    for &seq in &looked.ended {
+        facts::remove(connection, seq)?;
         connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
     }
     let all_given_back = give_back(connection)?;
