@@ -20,17 +20,15 @@ use tracing::{debug, warn};
 use super::progress::Progress;
 use crate::config;
 
-/// How long requests that are under way may take to be answered once the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
-
-/// Serves connections until `stop` turns true, then lets those that are under way finish.
+/// Serves connections until `stop` turns true, then lets those that are under way finish, for at most half of the
+/// drain deadline: the other half belongs to deliveries.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
     config: config::Server,
     mut stop: watch::Receiver<bool>,
 ) {
-    let arrival = config.request_timeout;
+    let (arrival, last_answers) = (config.request_timeout, config.drain_deadline / 2);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
     loop {
@@ -74,7 +72,7 @@ pub(super) async fn serve(
         });
     }
     drop(listener);
-    if timeout(LAST_ANSWERS, connections.shutdown()).await.is_err() {
+    if timeout(last_answers, connections.shutdown()).await.is_err() {
         warn!("stopped with requests unanswered");
     }
 }
