@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::body::Body;
+use super::request::is_token;
+use crate::decimal;
 use crate::time::Duration;
 
 /// The head of one answer: the status, and the few headers that a sender of webhooks needs.
@@ -34,7 +36,8 @@ impl<'a> ResponseHead<'a> {
     /// again with more behind it. How much to wait for is the caller's to bound.
     ///
     /// # Errors
-    /// [`NotHttp`] as soon as the bytes cannot become an answer in HTTP/1.0 or 1.1.
+    /// [`NotHttp`] as soon as the bytes do not begin with `HTTP/1.`, and when the status line is whole and not
+    /// one of HTTP/1.0 or 1.1.
     pub fn parse(bytes: &'a [u8]) -> Result<Option<(Self, &'a [u8])>, NotHttp> {
         let Some((line, headers)) = split_line(bytes) else {
             return if may_begin_status_line(bytes) { Ok(None) } else { Err(NotHttp) };
@@ -61,7 +64,12 @@ impl<'a> ResponseHead<'a> {
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         let persistent = self.minor_version >= 1 || self.fields.keep_alive;
-        let delimited = matches!(self.framing(), Framing::Length(_) | Framing::Chunked);
+        let delimited = match self.framing() {
+            Framing::Length(_) => true,
+            // HTTP/1.0 knows no codings, and who passed one on may not have understood it (RFC 9112 section 6.1).
+            Framing::Chunked => self.minor_version >= 1,
+            Framing::UntilClose | Framing::Contradictory => false,
+        };
         persistent && delimited && !self.fields.close && self.status != 101
     }
 
@@ -83,7 +91,7 @@ impl<'a> ResponseHead<'a> {
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return core::str::from_utf8(value).ok().map(RetryAfter::Date);
         }
-        let secs = number(value).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(u32::MAX);
+        let secs = decimal::parse(value).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(u32::MAX);
         Some(RetryAfter::Delay(Duration::from_secs(secs)))
     }
 
@@ -161,10 +169,15 @@ impl<'a> Fields<'a> {
     fn read(headers: &'a [u8]) -> Self {
         let mut fields =
             Self { close: false, keep_alive: false, coding: None, length: Length::Absent, retry_after: None };
-        for line in headers.split(|byte| *byte == b'\n') {
-            if let Some((name, value)) = split_at_first(line, b':') {
-                fields.take(name, value.trim_ascii());
+        let mut rest = headers;
+        while let Some((line, after)) = split_line(rest) {
+            match split_at_first(line, b':') {
+                Some((name, value)) if is_token(name) => fields.take(name, value.trim_ascii()),
+                // White space before the colon, or a value that goes on in another line: other readers may
+                // find the end of the body elsewhere (RFC 9112 section 5).
+                _ => fields.close = true,
             }
+            rest = after;
         }
         fields
     }
@@ -178,7 +191,7 @@ impl<'a> Fields<'a> {
             }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             for length in elements {
-                self.length = match (self.length, number(length)) {
+                self.length = match (self.length, decimal::parse(length)) {
                     (Length::Absent, Some(length)) => Length::Known(length),
                     (Length::Known(known), Some(length)) if known == length => Length::Known(known),
                     _ => Length::Contradictory,
@@ -230,17 +243,8 @@ fn status_line(line: &[u8]) -> Option<(u8, u16)> {
     if !reason.is_empty() && !reason.starts_with(b" ") {
         return None;
     }
-    let status = number(code).and_then(|status| u16::try_from(status).ok())?;
+    let status = decimal::parse(code).and_then(|status| u16::try_from(status).ok())?;
     (status >= 100).then_some((minor_version, status))
-}
-
-/// A decimal number that fits.
-fn number(digits: &[u8]) -> Option<u64> {
-    let add = |number: u64, digit: &u8| {
-        let value = char::from(*digit).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(u64::from(value))
-    };
-    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]
@@ -307,6 +311,9 @@ mod tests {
             ("Content-Length: 5\r\nConnection: x, Close\r\n", (false, Some(5))),
             ("Transfer-Encoding: gzip, chunked\r\n", (true, None)),
             ("Transfer-Encoding: chunked, gzip\r\n", (false, all)),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", (true, None)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", (false, all)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", (false, all)),
         ] {
             assert_eq!(framing(headers), expected, "{headers:?}");
         }
@@ -326,6 +333,16 @@ mod tests {
     }
 
     #[test]
+    fn after_lines_that_are_no_header_fields_the_connection_is_not_used_again() {
+        for line in
+            ["Content-Length : 6", "Transfer-Encoding : chunked", " 6", "\tchunked", " X: folded", ": x", "x"]
+        {
+            let headers = format!("Content-Length: 5\r\n{line}\r\n");
+            assert_eq!(framing(&headers), (false, Some(5)), "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_204_has_no_body_whatever_its_headers_say() {
         let (head, _) =
             ResponseHead::parse(b"HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n").unwrap().unwrap();
@@ -339,6 +356,13 @@ mod tests {
             ResponseHead::parse(bytes.as_bytes()).unwrap().unwrap().0.keep_alive()
         };
         assert_eq!([keep_alive(""), keep_alive("Connection: Keep-Alive\r\n")], [false, true]);
+    }
+
+    #[test]
+    fn http_1_0_has_no_transfer_codings_and_what_has_some_is_not_kept() {
+        let bytes = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (head, _) = ResponseHead::parse(bytes).unwrap().unwrap();
+        assert!(!head.keep_alive());
     }
 
     #[test]

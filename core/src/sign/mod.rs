@@ -9,7 +9,6 @@
 //! Receivers call [`verify()`] and [`EndpointSecret::verify`].
 
 mod block;
-mod hex;
 mod key;
 mod replay;
 mod standard;
@@ -18,7 +17,7 @@ mod verify;
 
 pub use block::{ReceivedBlock, SignatureBlock};
 pub use key::SigningKey;
-pub use replay::ReplayGuard;
+pub use replay::{Remember, ReplayGuard};
 pub use standard::{EndpointSecret, SecretText, StandardHeaders, StandardSignature};
 pub use token::Token;
 pub use verify::{DEFAULT_WINDOW, Verified, VerifiedBlock, VerifyError, verify, verify_block};

@@ -1,22 +1,20 @@
 //! The listening loop: bounded connections, bounded time for a request to arrive and for its answer to be taken.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::arrival;
 use super::progress::Progress;
 use crate::config;
 
@@ -28,7 +26,7 @@ pub(super) async fn serve(
     config: config::Server,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (arrival, last_answers) = (config.request_timeout, config.drain_deadline / 2);
+    let (within, last_answers) = (config.request_timeout, config.drain_deadline / 2);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
     loop {
@@ -53,14 +51,14 @@ pub(super) async fn serve(
         // Answers are small and written at once; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let router =
-            router.clone().layer(axum::middleware::map_request(move |mut request: Request| async move {
+            router.clone().layer(axum::middleware::from_fn(move |mut request: Request, next| async move {
                 request.extensions_mut().insert(ConnectInfo(peer));
-                request.map(|body| Body::new(Arriving::new(body, arrival)))
+                arrival::answer(within, request, next).await
             }));
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(arrival);
+        http.timer(TokioTimer::new()).header_read_timeout(within);
         let connection = http.serve_connection(
-            TokioIo::new(Progress::new(stream, arrival)),
+            TokioIo::new(Progress::new(stream, within)),
             TowerToHyperService::new(router.into_service::<Incoming>()),
         );
         let connection = connections.watch(connection);
@@ -77,48 +75,12 @@ pub(super) async fn serve(
     }
 }
 
-/// A request body that has to arrive in time, so that a slow sender holds its place for so long and no longer.
-struct Arriving {
-    body: Body,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl Arriving {
-    fn new(body: Body, within: Duration) -> Self {
-        Self { body, deadline: Box::pin(sleep_until(Instant::now() + within)) }
-    }
-}
-
-impl hyper::body::Body for Arriving {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame);
-        }
-        ready!(self.deadline.as_mut().poll(context));
-        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not arrive in time");
-        Poll::Ready(Some(Err(axum::Error::new(late))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use axum::routing::get;
+    use bytes::Bytes;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
 
