@@ -8,12 +8,12 @@
 //! `in_flight` attempts run at a time.
 
 mod jobs;
+mod log;
 mod sign;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use sealpost_core::{Fault, Instant, Outcome, Record, Ticket, Url, Verdict};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use crate::clock::SystemClock;
 use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
@@ -191,23 +191,9 @@ impl<T: Transport + 'static> Shard<T> {
         }
     }
 
-    /// Logs how an attempt ended.
     fn tell(&self, ticket: Ticket, outcome: Outcome) {
-        let Some(delivery) = self.jobs.delivery(ticket) else { return };
-        let endpoint = Logged(&delivery.endpoint);
-        match outcome {
-            Outcome::Acknowledged => debug!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, "acknowledged"
-            ),
-            Outcome::Refused { status } => info!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, status, "refused"
-            ),
-            Outcome::Retry { fault, .. } => info!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, %fault, "failed"
-            ),
+        if let Some(delivery) = self.jobs.delivery(ticket) {
+            log::ended(delivery, outcome);
         }
     }
 
@@ -233,10 +219,7 @@ impl<T: Transport + 'static> Shard<T> {
         if record.verdict == Verdict::Exhausted
             && let Some(delivery) = self.jobs.delivery(record.ticket)
         {
-            warn!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                endpoint = %Logged(&delivery.endpoint), attempts = record.attempts, "exhausted"
-            );
+            log::exhausted(delivery, record.attempts);
         }
         Settled {
             id: record.key,
@@ -323,17 +306,5 @@ impl<T: Transport + 'static> Shard<T> {
 
     fn wall(&self) -> i64 {
         i64::try_from(self.clock.wall_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-/// The URL of an endpoint without its credentials and its query, which may hold a token.
-struct Logged<'a>(&'a Endpoint);
-
-impl fmt::Display for Logged<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Url::parse(self.0.url().expose()) {
-            Ok(url) => url.fmt(f),
-            Err(error) => error.fmt(f),
-        }
     }
 }
