@@ -12,6 +12,7 @@ mod configure;
 mod deliveries;
 mod error;
 mod facts;
+mod fresh;
 mod listing;
 mod load;
 mod lock;
@@ -43,6 +44,7 @@ use self::{
     checkpoint::Checkpointer,
     command::{Command, Reply},
     configure::{Configure, WebhookRequest},
+    fresh::Fresh,
     lock::Disk,
     read::Readers,
     writer::Writer,
@@ -111,6 +113,8 @@ impl Sqlite {
         });
         load::backlog(&connection, &configured, &mut window)?;
 
+        let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
+
         let (failure, failed) = watch::channel(None);
         let report = failure.clone();
         let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
@@ -128,13 +132,14 @@ impl Sqlite {
             queue_size,
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
-            readers: Readers::open(&path, settings.readers)?,
+            readers: Readers::open(&path, settings.readers, fresh.shelf())?,
             failure: failed,
         };
         let writer = Writer {
             books: Books {
                 token,
                 window,
+                fresh,
                 counts,
                 cancellations: load::cancellations(&connection)?,
                 disk: Disk::new(directory, settings.min_free),

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     OpenError,
+    fresh::Shelf,
     listing::{self, Stop},
     schema,
 };
@@ -19,13 +20,14 @@ use crate::storage::{DomainId, EventQuery, QueryError, StoreError, StoredEvent};
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    shelf: Shelf,
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, count: usize, shelf: Shelf) -> Result<Self, OpenError> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, shelf })
     }
 
     /// Closes the connections; reads that come later find a broken store.
@@ -40,7 +42,8 @@ impl Readers {
         domain: DomainId,
         query: EventQuery,
     ) -> Result<Vec<StoredEvent>, QueryError> {
-        let listing = self.with(move |connection| match listing::read(connection, domain, &query) {
+        let shelf = self.shelf.clone();
+        let listing = self.with(move |connection| match listing::read(connection, &shelf, domain, &query) {
             Ok(events) => Ok(Some(events)),
             Err(Stop::TooLong) => Ok(None),
             Err(Stop::Failed(error)) => Err(error),

@@ -16,15 +16,19 @@ pub(super) fn retain(
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let mut retained = Retained { removed: 0, done: true };
+    let mut gone = Vec::new();
     for (seq, ended) in old(connection, books, accepted_before, slice)? {
         books.counts.retained_to = seq;
         retained.done = false;
         if ended {
-            facts::remove(connection, seq)?;
+            gone.extend(facts::of_event(connection, seq)?);
             retained.removed +=
                 connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
         }
     }
+    gone.sort_unstable();
+    facts::delete(connection, &gone)?;
+    books.fresh.remove(gone);
     if retained.done {
         books.counts.retained_to = 0;
     }
