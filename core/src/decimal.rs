@@ -34,23 +34,31 @@ impl Decimal {
     }
 }
 
-/// What is still to be written. Times and lengths fit into 32 bits, and a microcontroller divides those
-/// in hardware, 64 bits in a long routine.
+/// The value of a text of digits alone; `None` for any other text, and beyond 64 bits.
+pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(value))
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+}
+
+/// What is still to be written.
 struct Rest(u64);
 
 impl Rest {
+    /// Splits off the last digit. Times and lengths fit into 32 bits. A longer number is divided limb by limb:
+    /// a microcontroller divides 32 bits in hardware, and 64 in half a kilobyte of code.
     fn take_digit(&mut self) -> u8 {
-        let digit = match u32::try_from(self.0) {
-            Ok(small) => {
-                self.0 = u64::from(small / 10);
-                small % 10
-            }
-            Err(_) => {
-                let digit = self.0 % 10;
-                self.0 /= 10;
-                digit as u32
-            }
+        let (high, low) = ((self.0 >> 32) as u32, self.0 as u32);
+        let (quotient, digit) = if high == 0 {
+            (u64::from(low / 10), low % 10)
+        } else {
+            let middle = (high % 10) << 16 | low >> 16;
+            let last = (middle % 10) << 16 | low & 0xffff;
+            (u64::from(high / 10) << 32 | u64::from(middle / 10) << 16 | u64::from(last / 10), last % 10)
         };
+        self.0 = quotient;
         b'0' + digit as u8
     }
 }

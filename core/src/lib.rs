@@ -25,6 +25,7 @@
 //! | [`outcome`], [`retry`] | what an answer means, and when to try again |
 //! | [`http`] | the head of an HTTP/1.1 request, the head and body of its response |
 //! | [`host`] | what a host supplies: clock, entropy, transport, storage |
+//! | [`driver`] | a run loop over these for hosts of one task |
 //! | [`time`], [`error`] | instants and spans; errors sorted by who must act |
 //!
 //! # Promises
@@ -45,6 +46,7 @@ mod base64;
 mod buffer;
 mod decimal;
 pub mod dispatch;
+pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod event;
@@ -60,6 +62,7 @@ pub mod time;
 pub use dispatch::{
     Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,
 };
+pub use driver::Driver;
 pub use endpoint::{Endpoints, Host, Subscriptions, Url};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{Event, EventKind, Severity, WebhookKind};
@@ -69,3 +72,8 @@ pub use payload::Payload;
 pub use retry::Schedule;
 pub use sign::{SignatureBlock, SigningKey, Token};
 pub use time::{Duration, Instant, UnixTime};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

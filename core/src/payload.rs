@@ -119,15 +119,14 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for WriteError<E> {}
 
 fn render(signature: &SignatureBlock, prefix: &mut [u8]) -> Result<usize, ResourceError> {
     let mut prefix = Filling::new(prefix);
-    prefix.push(TIMESTAMP)?;
-    prefix.push(Decimal::new(signature.timestamp()).as_bytes())?;
-    prefix.push(TOKEN)?;
-    prefix.push(signature.token().as_str().as_bytes())?;
-    prefix.push(SIGNATURE)?;
-    prefix.push(signature.signature().as_bytes())?;
-    if let Some(parent) = signature.parent_signature() {
+    let timestamp = Decimal::new(signature.timestamp());
+    let (token, digits) = (signature.token(), signature.digits());
+    for part in [TIMESTAMP, timestamp.as_bytes(), TOKEN, token.as_bytes(), SIGNATURE, digits] {
+        prefix.push(part)?;
+    }
+    if let Some(parent) = signature.parent_digits() {
         prefix.push(PARENT_SIGNATURE)?;
-        prefix.push(parent.as_bytes())?;
+        prefix.push(parent)?;
     }
     prefix.push(EVENT_DATA)?;
     Ok(prefix.len())

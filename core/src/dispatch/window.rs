@@ -40,12 +40,12 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Window<S, L> {
 
     /// A copy of the slot; an empty one if there is no such slot.
     pub(super) fn slot(&self, index: u32) -> Slot {
-        self.slots.as_ref().get(index as usize).copied().unwrap_or(Slot::EMPTY)
+        *self.slots.as_ref().get(index as usize).unwrap_or(&Slot::EMPTY)
     }
 
     /// A copy of the lane; a closed one if there is no such lane.
     pub(super) fn lane(&self, id: u16) -> Lane {
-        self.lanes.as_ref().get(usize::from(id)).copied().unwrap_or(Lane::CLOSED)
+        *self.lanes.as_ref().get(usize::from(id)).unwrap_or(&Lane::CLOSED)
     }
 
     /// Slots that hold nothing.

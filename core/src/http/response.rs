@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::body::Body;
+use crate::decimal;
 use crate::time::Duration;
 
 /// The head of one answer: the status, and the few headers that a sender of webhooks needs.
@@ -83,7 +84,7 @@ impl<'a> ResponseHead<'a> {
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return core::str::from_utf8(value).ok().map(RetryAfter::Date);
         }
-        let secs = number(value).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(u32::MAX);
+        let secs = decimal::parse(value).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(u32::MAX);
         Some(RetryAfter::Delay(Duration::from_secs(secs)))
     }
 
@@ -178,7 +179,7 @@ impl<'a> Fields<'a> {
             }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             for length in elements {
-                self.length = match (self.length, number(length)) {
+                self.length = match (self.length, decimal::parse(length)) {
                     (Length::Absent, Some(length)) => Length::Known(length),
                     (Length::Known(known), Some(length)) if known == length => Length::Known(known),
                     _ => Length::Contradictory,
@@ -230,17 +231,8 @@ fn status_line(line: &[u8]) -> Option<(u8, u16)> {
     if !reason.is_empty() && !reason.starts_with(b" ") {
         return None;
     }
-    let status = number(code).and_then(|status| u16::try_from(status).ok())?;
+    let status = decimal::parse(code).and_then(|status| u16::try_from(status).ok())?;
     (status >= 100).then_some((minor_version, status))
-}
-
-/// A decimal number that fits.
-fn number(digits: &[u8]) -> Option<u64> {
-    let add = |number: u64, digit: &u8| {
-        let value = char::from(*digit).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(u64::from(value))
-    };
-    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use serde::ser::{Error, Serialize, Serializer};
 
 use super::raw::RawJson;
 use super::token::{self, Token};
+use crate::buffer::Filling;
+use crate::decimal;
+use crate::error::ResourceError;
 use crate::time::UnixTime;
 
 /// A JSON number. One that came in is its digits, and goes out as them; one made here is an integer or
@@ -133,7 +136,7 @@ impl Serialize for Number<'_> {
             Repr::Integer(value) => serializer.serialize_u64(value),
             Repr::Time(_) => {
                 let text = Rendered::new(*self).ok_or_else(|| S::Error::custom(token::NUMBER))?;
-                serializer.serialize_newtype_struct(token::NUMBER, text.0.as_str())
+                serializer.serialize_newtype_struct(token::NUMBER, &text)
             }
         }
     }
@@ -146,15 +149,46 @@ impl defmt::Format for Number<'_> {
     }
 }
 
-/// The text of a number that has at most the 27 bytes of the longest time.
+/// The text of a number that has at most the 27 bytes of the longest time. Made without `core::fmt`, which
+/// would be the largest part of a small encoder.
 #[derive(PartialEq)]
-struct Rendered(heapless::String<27>);
+struct Rendered {
+    bytes: [u8; Self::MAX_LEN],
+    len: usize,
+}
 
 impl Rendered {
+    const MAX_LEN: usize = 27;
+
     fn new(number: Number<'_>) -> Option<Self> {
-        let mut text = heapless::String::new();
-        fmt::write(&mut text, format_args!("{number}")).ok()?;
-        Some(Self(text))
+        let mut bytes = [0; Self::MAX_LEN];
+        let mut text = Filling::new(&mut bytes);
+        match number.0 {
+            Repr::Text(digits) => text.push(digits.as_bytes()),
+            Repr::Integer(value) => text.push(decimal::Decimal::new(value).as_bytes()),
+            Repr::Time(time) => push_time(&mut text, time),
+        }
+        .ok()?;
+        let len = text.len();
+        Some(Self { bytes, len })
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+fn push_time(text: &mut Filling<'_>, time: UnixTime) -> Result<(), ResourceError> {
+    text.push(decimal::Decimal::new(time.secs()).as_bytes())?;
+    text.push(b".")?;
+    // A one in front keeps the zeros behind it, and is left out.
+    let micros = decimal::Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
+    text.push(micros.as_bytes().get(1..).unwrap_or_default())
+}
+
+impl Serialize for Rendered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.as_bytes())
     }
 }
 

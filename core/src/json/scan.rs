@@ -5,7 +5,9 @@
 /// the encoder all skip by it.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    // Words of eight bytes pay where they fit a register.
+    let wide = cfg!(not(target_pointer_width = "32")) || cfg!(target_family = "wasm");
+    while wide && let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let specials = special_bytes(u64::from_le_bytes(*chunk));
         if specials != 0 {
             return at + (specials.trailing_zeros() / 8) as usize;
@@ -13,7 +15,7 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     // The last eight once more, some of them for the second time, rather than up to seven one by one.
-    if bytes.last_chunk().is_some_and(|chunk| special_bytes(u64::from_le_bytes(*chunk)) == 0) {
+    if wide && bytes.last_chunk().is_some_and(|chunk| special_bytes(u64::from_le_bytes(*chunk)) == 0) {
         return bytes.len();
     }
     while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {

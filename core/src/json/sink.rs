@@ -46,7 +46,8 @@ impl<'b> SliceSink<'b> {
 }
 
 impl Sink for SliceSink<'_> {
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
         let room = self.buffer.get_mut(self.filled..).and_then(|free| free.get_mut(..bytes.len()));
         room.ok_or(ResourceError::BufferTooSmall)?.copy_from_slice(bytes);

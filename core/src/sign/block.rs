@@ -65,6 +65,15 @@ impl SignatureBlock {
     pub fn parent_signature(&self) -> Option<&str> {
         self.parent_signature.as_ref().map(Hex::as_str)
     }
+
+    /// The signature as bytes, which need no check that they are text.
+    pub(crate) const fn digits(&self) -> &[u8; 64] {
+        self.signature.as_bytes()
+    }
+
+    pub(crate) fn parent_digits(&self) -> Option<&[u8; 64]> {
+        self.parent_signature.as_ref().map(Hex::as_bytes)
+    }
 }
 
 impl Serialize for SignatureBlock {

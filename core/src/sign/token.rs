@@ -36,7 +36,7 @@ impl Token {
         self.0.as_str()
     }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
         self.0.as_bytes()
     }
 }

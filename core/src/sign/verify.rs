@@ -5,7 +5,8 @@ use core::fmt;
 use super::block::ReceivedBlock;
 use super::hex;
 use super::key::SigningKey;
-use super::replay::ReplayGuard;
+use super::replay::Remember;
+use crate::decimal;
 use crate::json::{self, InputError, RawJson};
 use crate::time::{Duration, UnixTime};
 
@@ -45,12 +46,12 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_mins(5);
 /// assert_eq!(again, Err(VerifyError::Replayed));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn verify<'a, const N: usize>(
+pub fn verify<'a>(
     body: &'a [u8],
     key: &SigningKey,
     now: UnixTime,
     window: Duration,
-    guard: &mut ReplayGuard<N>,
+    guard: &mut (impl Remember + ?Sized),
 ) -> Result<Verified<'a>, VerifyError> {
     let payload = json::check(body).map_err(VerifyError::NotJson)?;
     let block = ReceivedBlock::in_payload(payload)?;
@@ -70,25 +71,26 @@ pub struct Verified<'a> {
     pub event_data: RawJson<'a>,
 }
 
-/// Verifies a signature block on its own, for receivers that have taken the payload apart, in this order: the signature, in constant time; the timestamp, which must lie
-/// within `window` of `now` on either side; then `guard`, which must not have seen it before.
+/// Verifies a signature block on its own, for receivers that have taken the payload apart, in this order:
+/// the signature, in constant time; the timestamp, which must lie within `window` of `now` on either side;
+/// then `guard`, which must not have seen it before.
 ///
 /// The signature counts if `key` made it, or if it made the `parent-signature`: the one that the key's
 /// owner looks at depends on whether the domain belongs to a subaccount.
 ///
 /// # Errors
 /// See [`VerifyError`]. `guard` remembers nothing unless the block is verified.
-pub fn verify_block<'a, const N: usize>(
+pub fn verify_block<'a>(
     block: &ReceivedBlock<'a>,
     key: &SigningKey,
     now: UnixTime,
     window: Duration,
-    guard: &mut ReplayGuard<N>,
+    guard: &mut (impl Remember + ?Sized),
 ) -> Result<VerifiedBlock<'a>, VerifyError> {
     let timestamp = seconds(block.timestamp)?;
     let signature = authentic(block, key)?;
     check_age(timestamp, now, window)?;
-    if !guard.admit(&signature) {
+    if !guard.remember(&signature) {
         return Err(VerifyError::Replayed);
     }
     Ok(VerifiedBlock { timestamp, token: block.token })
@@ -140,17 +142,14 @@ impl fmt::Display for VerifyError {
 impl core::error::Error for VerifyError {}
 
 pub(super) fn seconds(timestamp: &str) -> Result<u64, VerifyError> {
-    let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    timestamp
-        .parse()
-        .ok()
-        .filter(|_| digits)
+    decimal::parse(timestamp.as_bytes())
         .ok_or(VerifyError::Malformed("the timestamp must be a string of decimal seconds since 1970"))
 }
 
 /// The signature in the block that `key` made.
 fn authentic(block: &ReceivedBlock<'_>, key: &SigningKey) -> Result<[u8; 32], VerifyError> {
-    for text in [Some(block.signature), block.parent_signature].into_iter().flatten() {
+    for text in [Some(block.signature), block.parent_signature] {
+        let Some(text) = text else { break };
         let signature =
             hex::decode(text).ok_or(VerifyError::Malformed("a signature must be 64 hexadecimal digits"))?;
         if key.made(block.timestamp, block.token, &signature) {
@@ -162,7 +161,7 @@ fn authentic(block: &ReceivedBlock<'_>, key: &SigningKey) -> Result<[u8; 32], Ve
 
 pub(super) fn check_age(timestamp: u64, now: UnixTime, window: Duration) -> Result<(), VerifyError> {
     let distance = now.secs().abs_diff(timestamp);
-    if distance.saturating_mul(1000) <= u64::from(window.as_millis()) {
+    if distance <= u64::from(window.as_millis() / 1000) {
         return Ok(());
     }
     let age = i64::try_from(distance).unwrap_or(i64::MAX);
@@ -175,7 +174,7 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
-    use crate::sign::Token;
+    use crate::sign::{ReplayGuard, Token};
 
     const SIGNED: u64 = 1_529_006_854;
 

@@ -60,6 +60,8 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The body was not complete in time.
+    BodyLate,
     /// More events in one body than are taken at once.
     BatchTooLong {
         /// The limit in events.
@@ -111,6 +113,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::BadUrl { .. }
             | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Events(_) => StatusCode::BAD_REQUEST,
@@ -156,6 +159,9 @@ impl fmt::Display for Error {
             Self::BodyTooLarge { limit } => {
                 write!(f, "The body is too large: this route takes at most {limit} bytes")
             }
+            Self::BodyLate => f.write_str(
+                "The body did not arrive in time: server.request_timeout says how long it may take",
+            ),
             Self::BatchTooLong { limit } => {
                 write!(f, "The body holds too many events: at most {limit} are taken at once")
             }
