@@ -1,7 +1,8 @@
-//! `GET /v3/{domain}/events`: the events of a domain, page by page.
+//! `GET /v3/{domain}/events` and `POST /v1/analytics/logs`: the events of a domain, page by page.
 
 mod cursor;
 mod filter;
+mod logs;
 mod page;
 mod pretty;
 mod range;
@@ -16,7 +17,7 @@ use axum::extract::{FromRequestParts, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use self::cursor::{Cursor, Walk};
 use self::page::Page;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/v3/{domain}/events", get(start).post(submit::submit))
         .route("/v3/{domain}/events/{cursor}", get(follow))
+        .route("/v1/analytics/logs", post(logs::list))
 }
 
 /// The most events on a page, and how many there are if nobody says.
@@ -93,14 +95,14 @@ async fn show(app: &App, domain: &Arc<str>, base: &BaseUrl, cursor: Cursor) -> R
 
 /// The page as JSON. Its items are the bytes that were stored.
 fn render(page: &Page, url: impl Fn(&Cursor) -> String) -> Vec<u8> {
-    let size: usize = page.items.iter().map(|item| item.len() + 1).sum();
+    let size: usize = page.items.iter().map(|item| item.data.len() + 1).sum();
     let mut json = Vec::with_capacity(size + 2048);
     json.extend(b"{\"items\":[");
     for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             json.push(b',');
         }
-        json.extend(item);
+        json.extend_from_slice(&item.data);
     }
     json.extend(b"],\"paging\":{");
     let links =

@@ -8,15 +8,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::cursor::{Cursor, Cut, Walk};
 use crate::api::error::Error;
 use crate::storage::{EventQuery, Position, Store, StoredEvent};
 
 /// A page and where to go from it.
 pub(super) struct Page {
-    pub(super) items: Vec<Bytes>,
+    pub(super) items: Vec<StoredEvent>,
     /// The page before it. Of the first page of a round: an empty one.
     pub(super) previous: Cursor,
     /// The first page of everything up to the snapshot.
@@ -110,7 +108,7 @@ impl Page {
             }
             _ => (cursor.at(cursor.cut, false), cursor.at(cursor.cut, true)),
         };
-        Self { items: events.into_iter().map(|event| event.data).collect(), previous, first, last, next }
+        Self { items: events, previous, first, last, next }
     }
 }
 
@@ -122,6 +120,7 @@ fn edge(event: &StoredEvent, above: bool) -> Cut {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use sealpost_core::EventKind;
 
     use super::super::range::Range;
