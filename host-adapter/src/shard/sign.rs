@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealpost_core::http::Header;
-use sealpost_core::json::{self, Number, RawJson};
 use sealpost_core::sign::{SigningKey, Token};
 use sealpost_core::{Payload, SignatureBlock, UnixTime};
 use sha2::Sha256;
@@ -65,7 +64,8 @@ impl Signer {
 }
 
 /// The block that every attempt of a delivery repeats: made of the delivery alone, so that it survives a
-/// restart. Its token is an HMAC of the event's id and the delivery's, its timestamp the event's.
+/// restart. Its token is an HMAC of the event's id and the delivery's; its timestamp is when the event was
+/// accepted, since a receiver would refuse the time of an event that is told late.
 fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> SignatureBlock {
     let mut token = [0; Token::ENTROPY];
     if let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) {
@@ -79,31 +79,13 @@ fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> Si
             *to = from;
         }
     }
-    key.sign(event_time(&delivery.data), Token::from_entropy(token))
-}
-
-/// The event's own time; it has one since it was accepted.
-fn event_time(data: &[u8]) -> UnixTime {
-    let timestamp = json::check(data).ok().and_then(|data| data.member("timestamp"));
-    timestamp.and_then(RawJson::as_number).and_then(Number::as_unix_time).unwrap_or_default()
+    let accepted = UnixTime::new(u64::try_from(delivery.accepted_at).unwrap_or_default() / 1000, 0);
+    key.sign(accepted, Token::from_entropy(token))
 }
 
 impl Signed {
     /// The Standard Webhooks headers (<https://www.standardwebhooks.com>), where they are sent.
     pub(super) fn headers(&self) -> Vec<Header<'_>> {
         self.standard.as_ref().map(StandardHeaders::headers).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_of_an_event_is_read_however_it_is_written() {
-        for timestamp in ["1770146431", "1770146431.658528", "1.770146431e9", "17701464310e-1"] {
-            let data = format!(r#"{{"event":"opened","timestamp":{timestamp}}}"#);
-            assert_eq!(event_time(data.as_bytes()).secs(), 1_770_146_431, "{timestamp}");
-        }
     }
 }

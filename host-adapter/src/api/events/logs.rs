@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -17,12 +16,11 @@ use serde_json::json;
 use super::cursor::{Cursor, Walk};
 use super::page::{self, Page};
 use super::range::Range;
-use super::time;
+use super::{room, send, time};
 use crate::api::App;
 use crate::api::caller::Scope;
 use crate::api::error::Error;
 use crate::api::form;
-use crate::api::reply;
 use crate::filter::{Field, Filter, FilterError};
 
 /// The most events on a page, and how many there are if nobody says.
@@ -81,9 +79,9 @@ pub(super) async fn list(State(app): State<App>, scope: Scope, request: Request)
             Cursor::first(walk(&question, now)?, app.store().identity().epoch, app.store().snapshot())
         }
     };
-    let range = cursor.walk.range;
+    let (room, range) = (room(&app, &domain).await?, cursor.walk.range);
     let page = page::turn_to(app.store(), &domain, cursor).await?;
-    Ok(reply::raw(StatusCode::OK, render(&page, range, |cursor| app.cursor_key().seal(&domain, cursor))))
+    send(render(&page, range, |cursor| app.cursor_key().seal(&domain, cursor)), room).await
 }
 
 /// The one domain that is asked about: the one that is named, or the only one that the key may see.

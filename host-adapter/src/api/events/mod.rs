@@ -18,6 +18,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::Bytes;
 
 use self::cursor::{Cursor, Walk};
 use self::page::Page;
@@ -28,6 +29,7 @@ use super::caller::{OfDomain, path_parameter};
 use super::error::Error;
 use super::form::Form;
 use super::{reply, submit};
+use crate::memory::Room;
 
 pub(super) use cursor::CursorKey;
 pub(super) use range::yes_or_no;
@@ -38,6 +40,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/v3/{domain}/events/{cursor}", get(follow))
         .route("/v1/analytics/logs", post(logs::list))
 }
+
+/// Bytes of all pages that are being read or sent, half of which may be of one domain.
+pub(super) const MEMORY: usize = 128 << 20;
 
 /// The most events on a page, and how many there are if nobody says.
 const LIMITS: (u16, u16) = (300, 100);
@@ -85,12 +90,38 @@ async fn follow(
 }
 
 async fn show(app: &App, domain: &Arc<str>, base: &BaseUrl, cursor: Cursor) -> Result<Response, Error> {
+    let room = room(app, domain).await?;
     let laid_out = cursor.walk.pretty;
     let page = page::turn_to(app.store(), domain, cursor).await?;
     let json = render(&page, |cursor| {
         format!("{}/v3/{domain}/events/{}", base.0, app.cursor_key().seal(domain, cursor))
     });
-    Ok(reply::raw(StatusCode::OK, if laid_out { pretty::pretty(&json) } else { json }))
+    send(if laid_out { pretty::pretty(&json) } else { json }, room).await
+}
+
+/// Room in memory for one page of this domain, to be had before it is read.
+async fn room(app: &App, domain: &Arc<str>) -> Result<Room, Error> {
+    let mut room = app.pages().room(domain);
+    room.hold(page::most_bytes(app.ingest().limits().event_data)).await?;
+    Ok(room)
+}
+
+/// The page as the answer.
+async fn send(json: Vec<u8>, mut room: Room) -> Result<Response, Error> {
+    room.hold(json.len()).await?;
+    Ok(reply::raw(StatusCode::OK, Bytes::from_owner(Sending { json, _room: room })))
+}
+
+/// A page on its way out, which holds its room until the last byte is gone.
+struct Sending {
+    json: Vec<u8>,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
 }
 
 /// The page as JSON. Its items are the bytes that were stored.
@@ -130,6 +161,8 @@ impl FromRequestParts<App> for CursorText {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
     use serde_json::Value;
 
     use crate::api::testing::Api;
@@ -278,5 +311,18 @@ mod tests {
             assert_eq!(status, 400, "{query}");
             assert!(body.contains(named), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_holds_memory_until_it_is_sent() {
+        let api = api_with(&FIVE).await;
+        let authorized =
+            Request::get(EVENTS).header("Authorization", "Basic YXBpOmtleS0x").header("Host", "h");
+        let response = api.response(authorized.body(Body::empty()).expect("a request")).await;
+        let length: usize =
+            response.headers()["content-length"].to_str().expect("text").parse().expect("a number");
+        assert_eq!(api.app.pages().held(), length.div_ceil(1024) * 1024);
+        drop(response);
+        assert_eq!(api.app.pages().held(), 0);
     }
 }

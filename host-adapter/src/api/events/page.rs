@@ -32,15 +32,21 @@ const READ_AT_ONCE: usize = 50;
 /// How long events are looked at one by one to fill a page.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most bytes that a page can have where no event has more than `event_data`.
+pub(super) const fn most_bytes(event_data: usize) -> usize {
+    PAGE_BYTES.saturating_add(READ_AT_ONCE.saturating_mul(event_data))
+}
+
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
     let newest = store.snapshot();
     let cursor = settle(cursor, store.identity().epoch, newest);
-    let events = read(store, domain, &cursor).await?;
+    let until = Instant::now() + PATIENCE;
+    let events = read(store, domain, &cursor, until).await?;
     let ended = events.is_empty() && cursor.forward && cursor.walk.range.is_open();
     if ended && newest > cursor.snapshot {
         let round = cursor.next_round(newest);
-        let events = read(store, domain, &round).await?;
+        let events = read(store, domain, &round, until).await?;
         if !events.is_empty() {
             return Ok(Page::new(round, events));
         }
@@ -60,7 +66,12 @@ fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
 
 /// The events of the page at this cursor, in the order of the walk: as many as the walk's limit says, or
 /// fewer where they are large.
-async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<StoredEvent>, Error> {
+async fn read(
+    store: &Store,
+    domain: &Arc<str>,
+    cursor: &Cursor,
+    until: Instant,
+) -> Result<Vec<StoredEvent>, Error> {
     let Walk { range, filter, limit, .. } = &cursor.walk;
     let up = cursor.reads_up();
     let mut query = EventQuery {
@@ -73,7 +84,7 @@ async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<S
         ascending: up,
         after: Some(bound(cursor.cut, up)),
         limit: 0,
-        until: Instant::now() + PATIENCE,
+        until,
     };
     let (mut events, mut bytes, mut ended) = (Vec::new(), 0, false);
     while !ended && events.len() < usize::from(*limit) && bytes < PAGE_BYTES {
