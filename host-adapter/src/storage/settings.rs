@@ -27,6 +27,9 @@ pub struct Settings {
     pub outcome_linger: Duration,
     /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
     pub queue_bytes: u64,
+    /// Facts of events that wait in memory to be written to the index together, at about 50 bytes each; when
+    /// there are twice as many, appends wait for them. Half as many events are read again at every start.
+    pub fresh_facts: usize,
     /// Connections that answer reads, each at most one read at a time.
     pub readers: usize,
 }
@@ -50,6 +53,7 @@ impl Default for Settings {
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,
+            fresh_facts: 1 << 18,
             readers: 4,
         }
     }

@@ -13,6 +13,7 @@ mod configure;
 mod deliveries;
 mod error;
 mod facts;
+mod fresh;
 mod listing;
 mod load;
 mod lock;
@@ -45,6 +46,7 @@ use self::{
     checkpoint::Checkpointer,
     command::{Command, Reply},
     configure::{Configure, Forget, WebhookRequest},
+    fresh::Fresh,
     lock::Disk,
     read::Readers,
     writer::Writer,
@@ -122,6 +124,8 @@ impl Sqlite {
         });
         load::backlog(&connection, &configured, &mut window)?;
 
+        let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
+
         let (alarm, failure) = Alarm::new();
         let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
@@ -136,13 +140,14 @@ impl Sqlite {
             queue_size,
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
-            readers: Readers::open(&path, settings.readers)?,
+            readers: Readers::open(&path, settings.readers, fresh.shelf())?,
             failure,
         };
         let writer = Writer {
             books: Books {
                 token,
                 window,
+                fresh,
                 counts,
                 cancellations: load::cancellations(&connection)?,
                 disk: Disk::new(directory, settings.min_free),
