@@ -59,7 +59,7 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections open at the same time.
     pub max_connections: usize,
-    /// How long one request may take to arrive.
+    /// How long one request may take to arrive, and its answer wait for a client that reads nothing.
     pub request_timeout: Duration,
     /// How long a stopping server lets attempts in flight finish.
     pub drain_deadline: Duration,
@@ -111,8 +111,8 @@ pub struct Delivery {
     pub in_flight_per_endpoint: u16,
     /// Attempts in flight in all.
     pub in_flight: u16,
-    /// Deliveries held in memory.
-    pub window: u32,
+    /// Deliveries held in memory, by all shards together.
+    pub window: u16,
     /// The share of one endpoint in the window; at most `window`.
     pub window_per_endpoint: u16,
     /// A longer wait leaves the window.
@@ -247,8 +247,7 @@ impl Domains {
 impl Delivery {
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         let in_flight = layers.number("delivery.in_flight", 1..=65_535)?;
-        let window = layers.number("delivery.window", 1..=4_194_304)?;
-        let window_per_endpoint = u16::try_from(window).unwrap_or(u16::MAX);
+        let window = layers.number("delivery.window", 1..=65_535)?;
         Ok(Self {
             schedule: layers.schedule("delivery.schedule")?,
             deadline: layers.millis("delivery.deadline", "10ms", "10m")?,
@@ -256,7 +255,7 @@ impl Delivery {
                 .number("delivery.in_flight_per_endpoint", 1..=in_flight.min(1024))?,
             in_flight,
             window,
-            window_per_endpoint: layers.number("delivery.window_per_endpoint", 1..=window_per_endpoint)?,
+            window_per_endpoint: layers.number("delivery.window_per_endpoint", 1..=window)?,
             keep: layers.millis("delivery.keep", "0s", "1d")?,
             shards: layers.number("delivery.shards", 1..=64)?,
             gone: layers.one("delivery.gone", value::GONE, value::gone)?,

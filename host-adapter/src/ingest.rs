@@ -4,16 +4,15 @@ mod prepare;
 mod split;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sealpost_core::host::Clock as _;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::prepare::{Batch, Frame, prepare};
 use crate::clock::SystemClock;
 use crate::config::Limits;
+use crate::memory::{Full, Memory, Room};
 use crate::storage::{AppendError, Appended, Conflict, Store};
 
 pub(crate) use prepare::completed;
@@ -25,22 +24,17 @@ pub struct Ingest {
     store: Store,
     clock: SystemClock,
     limits: Limits,
-    /// Memory for bodies that are being read or stored, in permits of 1 KiB.
-    memory: Arc<Semaphore>,
+    /// For bodies that are being read or stored.
+    memory: Arc<Memory>,
 }
 
-/// How many bodies of the greatest size are in memory at once. Smaller ones are more.
+/// How many bodies of the greatest size are in memory at once, half of them of one domain. Smaller ones are
+/// more.
 const LARGEST_BODIES: usize = 8;
-/// How long a submission waits for memory before it is turned away.
-const MEMORY_WAIT: Duration = Duration::from_secs(5);
 /// A body of more bytes is taken apart on a thread of its own: 64 KiB take about 0.2 ms.
 const INLINE_BYTES: usize = 64 * 1024;
 /// How many faults are told one by one.
 const FAULTS_TOLD: usize = 100;
-
-/// Room in memory for one body and what becomes of it, which is about twice its size.
-#[derive(Debug)]
-pub struct Room(#[expect(dead_code, reason = "held, not used")] OwnedSemaphorePermit);
 
 /// What a client submits to a domain.
 pub struct Submission {
@@ -123,8 +117,7 @@ impl Ingest {
     /// Takes submissions for this store.
     #[must_use]
     pub fn new(store: Store, clock: SystemClock, limits: Limits) -> Self {
-        let largest = kibibytes(limits.batch_bytes as u64) as usize;
-        let memory = Arc::new(Semaphore::new(LARGEST_BODIES * largest));
+        let memory = Arc::new(Memory::new(limits.batch_bytes.saturating_mul(LARGEST_BODIES)));
         Self { store, clock, limits, memory }
     }
 
@@ -134,19 +127,9 @@ impl Ingest {
         &self.limits
     }
 
-    /// Room in memory for a body of so many bytes, or of the greatest size where that is not known. To be
-    /// had before the body is read.
-    ///
-    /// # Errors
-    /// [`Rejection::Full`] if there is none for five seconds.
-    pub async fn room(&self, bytes: Option<u64>) -> Result<Room, Rejection> {
-        let most = self.limits.batch_bytes as u64;
-        let permits = kibibytes(bytes.unwrap_or(most).min(most));
-        let room = self.memory.clone().acquire_many_owned(permits);
-        match tokio::time::timeout(MEMORY_WAIT, room).await {
-            Ok(Ok(room)) => Ok(Room(room)),
-            _ => Err(Rejection::Full),
-        }
+    /// Room for the body of a submission to this domain, to be held as the body arrives.
+    pub(crate) fn room(&self, domain: &Arc<str>) -> Room {
+        self.memory.room(domain)
     }
 
     /// Stores the events of a submission with their deliveries, and answers when they are synced. A caller
@@ -154,7 +137,7 @@ impl Ingest {
     ///
     /// # Errors
     /// See [`Rejection`].
-    pub async fn submit(
+    pub(crate) async fn submit(
         &self,
         domain: &Arc<str>,
         submission: Submission,
@@ -225,6 +208,12 @@ impl Ingest {
     }
 }
 
+impl From<Full> for Rejection {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
 impl From<Vec<Fault>> for Faults {
     fn from(mut faults: Vec<Fault>) -> Self {
         let total = faults.len();
@@ -248,8 +237,4 @@ impl Note {
         let timestamp = self.timestamp.clone().unwrap_or_else(assigned);
         Item { index: self.index, id, timestamp, deliveries, duplicate }
     }
-}
-
-fn kibibytes(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
+use crate::memory;
 use crate::storage::{DomainError, QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
@@ -78,8 +79,8 @@ pub enum Error {
     Events(Faults),
     /// Events whose ids are taken by other content.
     Conflicts(Faults),
-    /// As many deliveries as the store may hold are pending, or as many bodies as memory may hold are
-    /// being read.
+    /// As many deliveries as the store may hold are pending, or as many bodies or pages as memory may hold are
+    /// on their way.
     Full,
     /// The store cannot write or read at the moment. If it failed during this request, only the store that
     /// is opened next knows whether anything was changed.
@@ -176,7 +177,7 @@ impl fmt::Display for Error {
                 let total = faults.total;
                 write!(f, "Events whose id is stored with other content: {total}; nothing was stored")
             }
-            Self::Full => f.write_str("No room at the moment; nothing was stored, send it again later"),
+            Self::Full => f.write_str("No room at the moment; nothing was stored, try again later"),
             Self::Unavailable => f.write_str("The store is not available at the moment; send it again later"),
             Self::Internal => f.write_str("A fault in the server; please report it"),
         }
@@ -232,6 +233,12 @@ impl From<QueryError> for Error {
             QueryError::TooLong => Self::TooManyToFilter,
             QueryError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<memory::Full> for Error {
+    fn from(_: memory::Full) -> Self {
+        Self::Full
     }
 }
 

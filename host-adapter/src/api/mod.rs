@@ -5,6 +5,7 @@
 
 mod auth;
 mod base_url;
+mod body;
 mod caller;
 mod domains;
 mod error;
@@ -31,6 +32,7 @@ use self::events::CursorKey;
 use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
+use crate::memory::Memory;
 use crate::storage::Store;
 use crate::transport::Client;
 
@@ -43,6 +45,8 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     ingest: Ingest,
+    /// For pages of events that are being read, or are on their way out.
+    pages: Memory,
     client: Arc<Client>,
     clock: SystemClock,
     cursor_key: CursorKey,
@@ -77,6 +81,7 @@ impl App {
     pub fn new(Setup { store, client, clock, limits, keys, public_url, trusted_proxies }: Setup) -> Self {
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
+            pages: Memory::new(events::MEMORY),
             cursor_key: CursorKey::new(&store.identity().cursor_key),
             store,
             client,
@@ -103,6 +108,10 @@ impl App {
 
     fn ingest(&self) -> &Ingest {
         &self.0.ingest
+    }
+
+    fn pages(&self) -> &Memory {
+        &self.0.pages
     }
 
     fn client(&self) -> &Client {

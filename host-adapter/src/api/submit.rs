@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::App;
+use super::body;
 use super::caller::OfDomain;
 use super::error::Error;
 use super::events::yes_or_no;
@@ -26,8 +27,8 @@ pub(super) async fn submit(
     let packing = packing(request.headers())?;
     let idempotency_key = idempotency_key(request.headers())?;
     let limit = app.ingest().limits().batch_bytes;
-    let room = app.ingest().room(form::content_length(request.headers())).await?;
-    let body = form::read(request, limit).await?;
+    let mut room = app.ingest().room(domain.name());
+    let body = body::receive(request, limit, &mut room).await?;
     let submission = Submission { body, packing, idempotency_key, partial };
     let receipt = app.ingest().submit(domain.name(), submission, room).await?;
     Ok(reply::raw(StatusCode::OK, render(&receipt, partial)))
@@ -73,9 +74,18 @@ fn render(Receipt { items, faults }: &Receipt, partial: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::mem::take;
+    use std::pin::Pin;
+    use std::rc::Rc;
+    use std::task::{Context, Poll};
+
+    use axum::body::{Body, Bytes};
     use axum::http::Request;
     use axum::http::header;
+    use hyper::body::Frame;
     use serde_json::Value;
+    use tokio::task::{LocalSet, yield_now};
 
     use crate::api::testing::Api;
     use crate::config::Limits;
@@ -232,6 +242,53 @@ mod tests {
         let (_, body) = api.submit("", NDJSON, "{}\n".repeat(150)).await;
         assert_eq!(json(&body)["errors"].as_array().map(Vec::len), Some(100));
         assert_eq!(json(&body)["total"], 150);
+    }
+
+    /// A body of which so many bytes come, and then nothing for as long as anyone waits.
+    struct Stalled(usize);
+
+    impl hyper::body::Body for Stalled {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match take(&mut self.0) {
+                0 => Poll::Pending,
+                bytes => Poll::Ready(Some(Ok(Frame::data(vec![b' '; bytes].into())))),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_that_do_not_arrive_keep_nobody_out() {
+        let api = Rc::new(Api::new().await);
+        api.app.store().create_domain("b.test").await.expect("a domain");
+        let limit = api.app.ingest().limits().batch_bytes;
+        let stall = |domain: &'static str, bytes: usize| {
+            let api = Rc::clone(&api);
+            tokio::task::spawn_local(async move {
+                let request = Request::post(format!("/v3/{domain}/events"))
+                    .header(header::CONTENT_TYPE, JSON)
+                    .header(header::CONTENT_LENGTH, limit);
+                api.send(request, Body::new(Stalled(bytes))).await
+            })
+        };
+        let slow = async {
+            for _ in 0..20 {
+                stall("a.test", 1);
+            }
+            yield_now().await;
+            assert_eq!(api.submit("", JSON, OPENED).await.0, 200, "what is announced takes no room");
+            for _ in 0..20 {
+                stall("b.test", limit);
+            }
+            yield_now().await;
+            assert_eq!(api.submit("", JSON, OPENED).await.0, 200, "a domain has its own share of the room");
+        };
+        LocalSet::new().run_until(slow).await;
     }
 
     #[tokio::test]

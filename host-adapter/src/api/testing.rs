@@ -67,9 +67,13 @@ impl Api {
         request: axum::http::request::Builder,
         body: impl Into<Body>,
     ) -> (Parts, String) {
-        let request = request.body(body.into()).expect("a request");
+        read(self.response(request.body(body.into()).expect("a request")).await).await
+    }
+
+    /// The answer to a request as it is, its body not yet taken.
+    pub(super) async fn response(&self, request: Request<Body>) -> Response {
         let Ok(response) = self.router.clone().oneshot(request).await;
-        read(response).await
+        response
     }
 
     pub(super) async fn get(&self, path: &str) -> (u16, String) {

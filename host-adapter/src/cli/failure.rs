@@ -44,7 +44,7 @@ impl From<ConfigError> for Failure {
 impl From<server::Error> for Failure {
     fn from(error: server::Error) -> Self {
         match error {
-            server::Error::Client(error) => Self::Usage(format!("egress.ca_file: {error}")),
+            server::Error::Client(error) => Self::Usage(error.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -57,5 +57,23 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::NobodyReads,
             _ => Self::Failed(format!("standard output: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_core::http::Header;
+
+    use super::*;
+    use crate::transport::ClientError;
+
+    #[test]
+    fn a_setting_of_the_client_is_named_once() {
+        let error = Header::new("User-Agent", "a\r\nb").expect_err("a line break");
+        let client = ClientError::UserAgent(error);
+        let sentence = client.to_string();
+        assert!(sentence.starts_with("delivery.user_agent: "), "{sentence}");
+        let failure = Failure::from(server::Error::Client(client));
+        assert!(matches!(failure, Failure::Usage(why) if why == sentence));
     }
 }

@@ -160,6 +160,7 @@ fn every_wrong_value_is_told_with_its_place_and_what_would_be_right() {
         ("delivery.schedule", "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s", "at most 16"),
         ("delivery.deadline", "11m", "a duration from 10ms to 10m"),
         ("delivery.in_flight_per_endpoint", "257", "a whole number from 1 to 256"),
+        ("delivery.window", "65536", "a whole number from 1 to 65535"),
         ("delivery.window_per_endpoint", "16385", "a whole number from 1 to 16384"),
         ("delivery.shards", "65", "a whole number from 1 to 64"),
         ("delivery.gone", "maybe", "retry or stop"),

@@ -1,4 +1,4 @@
-//! The listening loop: bounded connections, bounded time for a request to arrive.
+//! The listening loop: bounded connections, bounded time for a request to arrive and for its answer to be taken.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::arrival;
+use super::progress::Progress;
 use crate::config;
-
-/// How long requests that are under way may take to be answered once the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Serves connections until `stop` turns true, then lets those that are under way finish.
 pub(super) async fn serve(
@@ -27,7 +25,7 @@ pub(super) async fn serve(
     config: config::Server,
     mut stop: watch::Receiver<bool>,
 ) {
-    let within = config.request_timeout;
+    let (within, last_answers) = (config.request_timeout, config.drain_deadline / 2);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
     loop {
@@ -59,7 +57,7 @@ pub(super) async fn serve(
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(within);
         let connection = http.serve_connection(
-            TokioIo::new(stream),
+            TokioIo::new(Progress::new(stream, within)),
             TowerToHyperService::new(router.into_service::<Incoming>()),
         );
         let connection = connections.watch(connection);
@@ -71,7 +69,54 @@ pub(super) async fn serve(
         });
     }
     drop(listener);
-    if timeout(LAST_ANSWERS, connections.shutdown()).await.is_err() {
+    if timeout(last_answers, connections.shutdown()).await.is_err() {
         warn!("stopped with requests unanswered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::body::Bytes;
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    /// An answer of many bytes that tells when it is let go.
+    struct Large(Vec<u8>, Arc<AtomicBool>);
+
+    impl AsRef<[u8]> for Large {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Large {
+        fn drop(&mut self) {
+            self.1.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_let_go() {
+        let gone = Arc::new(AtomicBool::new(false));
+        let answer = Bytes::from_owner(Large(vec![0; 64 << 20], Arc::clone(&gone)));
+        let router = Router::new().route("/", get(async move || answer));
+        let defaults = Config::load(&Sources::default()).expect("defaults").server;
+        let config = config::Server { request_timeout: Duration::from_millis(100), ..defaults };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let mut client =
+            TcpStream::connect(listener.local_addr().expect("its address")).await.expect("a client");
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(listener, router, config, stopped));
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.expect("a request");
+        sleep(Duration::from_millis(20)).await;
+        stop.send(true).expect("a listener");
+        timeout(Duration::from_secs(5), serving).await.expect("all connections end").expect("no panic");
+        assert!(gone.load(Ordering::SeqCst));
     }
 }

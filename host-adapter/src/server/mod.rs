@@ -9,6 +9,7 @@
 mod arrival;
 mod keys;
 mod listener;
+mod progress;
 mod upkeep;
 
 use std::fmt;
@@ -34,6 +35,10 @@ use crate::storage::{DomainError, Inbox, OpenError, Settings, Store, StoreError}
 use crate::transport::{Client, ClientConfig, ClientError, EgressRules, Guard};
 
 pub use keys::{FirstKeys, KeysError};
+
+/// How much longer than its deadline an attempt may take before the shard gives it up. The transport keeps
+/// the deadline, and knows best how far the attempt had come; the shard stands behind it.
+const GRACE: sealpost_core::Duration = sealpost_core::Duration::from_millis(250);
 
 /// A server that is listening.
 pub struct Running {
@@ -182,7 +187,7 @@ fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
     let settings = Settings {
         shards: usize::from(config.delivery.shards),
         quota: u32::from(config.delivery.window_per_endpoint),
-        window: config.delivery.window,
+        window: config.delivery.window.into(),
         max_pending: config.storage.max_pending,
         min_free: config.storage.min_free_disk,
         outcome_linger: config.storage.outcome_linger,
@@ -225,7 +230,7 @@ fn spawn_shards(
     let policy = Policy {
         limits: Limits {
             schedule: delivery.schedule,
-            deadline: delivery.deadline,
+            deadline: delivery.deadline.plus(GRACE),
             keep: delivery.keep,
             in_flight: (u32::from(delivery.in_flight) / u32::try_from(count).unwrap_or(1)).max(1),
             quota: u32::from(delivery.window_per_endpoint),

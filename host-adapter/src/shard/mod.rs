@@ -13,6 +13,7 @@ mod sign;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ use sign::Signer;
 pub struct Policy {
     /// Schedule, deadline, caps.
     pub limits: Limits,
-    /// Slots: deliveries held in memory, 1 to 65 535.
-    pub window: u32,
+    /// Slots: deliveries held in memory, at least 1.
+    pub window: u16,
     /// Attempts in flight to one endpoint.
     pub in_flight_per_endpoint: u16,
     /// Whether every attempt is signed anew.
@@ -76,7 +77,7 @@ impl<T: Transport + 'static> Shard<T> {
         policy: Policy,
         seed: u32,
     ) -> Self {
-        let slots = policy.window.clamp(1, u32::from(u16::MAX)) as usize;
+        let slots = usize::from(policy.window.max(1));
         let (slots, lanes) = (vec![Slot::EMPTY; slots], vec![Lane::CLOSED; slots]);
         let dispatcher =
             Dispatcher::new(slots.into_boxed_slice(), lanes.into_boxed_slice(), policy.limits, seed);
@@ -145,6 +146,7 @@ impl<T: Transport + 'static> Shard<T> {
         self.dispatcher.handle_timeout(now);
         while let Some(ticket) = self.dispatcher.poll_abort(now) {
             self.jobs.abort(ticket);
+            self.tell(ticket, Outcome::retry(Fault::Timeout));
         }
         self.record(now);
         while let Some(refill) = self.dispatcher.poll_refill() {
@@ -185,24 +187,30 @@ impl<T: Transport + 'static> Shard<T> {
     fn end(&mut self, ended: Result<(Ticket, Outcome), tokio::task::JoinError>) {
         // An aborted attempt has been judged when its deadline passed.
         let Ok((ticket, outcome)) = ended else { return };
-        if let Some(delivery) = self.jobs.delivery(ticket) {
-            match outcome {
-                Outcome::Acknowledged => debug!(
-                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                    endpoint = delivery.endpoint.url().shown(), "acknowledged"
-                ),
-                Outcome::Refused { status } => info!(
-                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                    endpoint = delivery.endpoint.url().shown(), status, "refused"
-                ),
-                Outcome::Retry { fault, .. } => info!(
-                    event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                    endpoint = delivery.endpoint.url().shown(), %fault, "failed"
-                ),
-            }
-        }
         // Stale when the deadline came first.
-        let _ = self.dispatcher.handle_outcome(self.clock.now(), ticket, outcome);
+        if self.dispatcher.handle_outcome(self.clock.now(), ticket, outcome).is_ok() {
+            self.tell(ticket, outcome);
+        }
+    }
+
+    /// Logs how an attempt ended.
+    fn tell(&self, ticket: Ticket, outcome: Outcome) {
+        let Some(delivery) = self.jobs.delivery(ticket) else { return };
+        let endpoint = Logged(&delivery.endpoint);
+        match outcome {
+            Outcome::Acknowledged => debug!(
+                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                %endpoint, "acknowledged"
+            ),
+            Outcome::Refused { status } => info!(
+                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                %endpoint, status, "refused"
+            ),
+            Outcome::Retry { fault, .. } => info!(
+                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
+                %endpoint, %fault, "failed"
+            ),
+        }
     }
 
     /// Gives the store what has to be written.
@@ -229,7 +237,7 @@ impl<T: Transport + 'static> Shard<T> {
         {
             warn!(
                 event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                endpoint = delivery.endpoint.url().shown(), attempts = record.attempts, "exhausted"
+                endpoint = %Logged(&delivery.endpoint), attempts = record.attempts, "exhausted"
             );
         }
         Settled {
@@ -317,5 +325,17 @@ impl<T: Transport + 'static> Shard<T> {
 
     fn wall(&self) -> i64 {
         i64::try_from(self.clock.wall_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The URL of an endpoint without its credentials and its query, which may hold a token.
+struct Logged<'a>(&'a Endpoint);
+
+impl fmt::Display for Logged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Url::parse(self.0.url().expose()) {
+            Ok(url) => url.fmt(f),
+            Err(error) => error.fmt(f),
+        }
     }
 }

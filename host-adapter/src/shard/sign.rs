@@ -64,7 +64,8 @@ impl Signer {
 }
 
 /// The block that every attempt of a delivery repeats: made of the delivery alone, so that it survives a
-/// restart. Its token is an HMAC of the event's id and the delivery's, its timestamp the event's.
+/// restart. Its token is an HMAC of the event's id and the delivery's; its timestamp is when the event was
+/// accepted, since a receiver would refuse the time of an event that is told late.
 fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> SignatureBlock {
     let mut token = [0; Token::ENTROPY];
     if let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) {
@@ -78,19 +79,8 @@ fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> Si
             *to = from;
         }
     }
-    key.sign(event_time(&delivery.data), Token::from_entropy(token))
-}
-
-/// The event's own time; it has one since it was accepted.
-fn event_time(data: &[u8]) -> UnixTime {
-    #[derive(serde::Deserialize)]
-    struct Timed<'a> {
-        #[serde(borrow)]
-        timestamp: &'a serde_json::value::RawValue,
-    }
-    let timed = serde_json::from_slice::<Timed<'_>>(data).ok();
-    let secs = timed.and_then(|timed| timed.timestamp.get().split('.').next()?.parse().ok());
-    UnixTime::new(secs.unwrap_or_default(), 0)
+    let accepted = UnixTime::new(u64::try_from(delivery.accepted_at).unwrap_or_default() / 1000, 0);
+    key.sign(accepted, Token::from_entropy(token))
 }
 
 impl Signed {

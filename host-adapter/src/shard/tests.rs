@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sealpost_core::dispatch::Limits;
-use sealpost_core::host::Transport;
+use sealpost_core::host::{Clock as _, Transport};
 use sealpost_core::http::Header;
 use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Policy, Shard};
+use crate::clock::SystemClock;
 use crate::filter::Facts;
 use crate::secrets::Secret;
 use crate::storage::{Accounting, EndpointUrl, NewEvent, Settings, Store};
@@ -68,6 +69,16 @@ const SOON: Duration = Duration::from_secs(10);
 
 impl House {
     async fn new(transport: Arc<Scripted>, urls: &[&str], steps: &[u32]) -> Self {
+        Self::signing(true, transport, urls, steps).await
+    }
+
+    /// A house where every attempt is signed anew, or not.
+    async fn signing(
+        sign_every_attempt: bool,
+        transport: Arc<Scripted>,
+        urls: &[&str],
+        steps: &[u32],
+    ) -> Self {
         let steps: Vec<Millis> = steps.iter().map(|ms| Millis::from_millis(*ms)).collect();
         let limits = Limits {
             schedule: Schedule::new(&steps).unwrap(),
@@ -79,7 +90,7 @@ impl House {
             limits,
             window: 64,
             in_flight_per_endpoint: 8,
-            sign_every_attempt: true,
+            sign_every_attempt,
             standard_webhooks: true,
             drain_deadline: Duration::from_secs(1),
         };
@@ -171,6 +182,22 @@ fn every_attempt_is_signed_anew_over_the_same_event_data() {
 }
 
 #[test]
+fn a_signature_that_is_repeated_has_the_time_when_the_event_was_accepted() {
+    run(async {
+        let script = Scripted::new([ERROR, ERROR, ACK]);
+        let house = House::signing(false, script, &["http://a.example/"], &[5, 120]).await;
+        let before = SystemClock::new().unix().secs();
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        let bodies = house.transport.bodies();
+        assert!(bodies.len() == 3 && bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+        let body: serde_json::Value = serde_json::from_str(&bodies[0]).unwrap();
+        let signed: u64 = body["signature"]["timestamp"].as_str().unwrap().parse().unwrap();
+        assert!((before..before + 10).contains(&signed), "{signed}, and not the event's 1770000000");
+    });
+}
+
+#[test]
 fn a_refusal_is_final_and_a_silence_is_retried_until_the_schedule_is_spent() {
     run(async {
         let refused = Some(Outcome::Refused { status: 406 });
@@ -210,5 +237,54 @@ fn a_shard_that_is_stopped_lets_attempts_end_and_starts_none() {
         house.stop().await;
         assert_eq!(house.transport.bodies().len(), 1, "a suspect endpoint gets one attempt at a time");
         assert_eq!(house.store.accounting().pending(), 2);
+    });
+}
+
+thread_local! {
+    /// What this thread has logged since [`log`] was called for the first time.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of the thread that it is on. One subscriber serves all threads, since what one thread
+/// alone subscribes to may be switched off by another that comes first.
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGGED.with_borrow_mut(|log| log.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn log() -> String {
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::DEBUG);
+    let _ = subscriber.with_writer(|| Log).try_init();
+    LOGGED.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
+}
+
+#[test]
+fn every_attempt_is_logged_without_what_may_be_secret_in_the_url() {
+    run(async {
+        assert_eq!(log(), "");
+        let refused = Some(Outcome::Refused { status: 406 });
+        let url = "http://user:hunter2@a.example/hook?token=hunter2";
+        let house = House::new(Scripted::new([ACK, ERROR, refused]), &[url], &[5]).await;
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        house.open("two").await;
+        house.until(|accounts| accounts.refused == 1).await;
+        house.open("silence").await;
+        house.until(|accounts| accounts.exhausted == 1).await;
+        let text = log();
+        let told = text.lines().filter(|line| line.contains("endpoint=http://***@a.example/hook?***"));
+        let words = ["acknowledged", "failed", "refused", "exhausted"];
+        let told: Vec<_> = told
+            .filter_map(|line| words.into_iter().find(|word| line.contains(&format!(": {word} "))))
+            .collect();
+        assert_eq!(told, ["acknowledged", "failed", "refused", "failed", "failed", "exhausted"], "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     });
 }

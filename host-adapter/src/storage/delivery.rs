@@ -37,6 +37,8 @@ pub struct Delivery {
     pub data: Bytes,
     /// Attempts that were made and recorded.
     pub attempts: u8,
+    /// When the event was accepted, in wall-clock milliseconds since the Unix epoch.
+    pub accepted_at: i64,
     /// When the next attempt is due, in wall-clock milliseconds since the Unix epoch.
     pub due: i64,
 }

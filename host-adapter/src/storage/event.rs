@@ -47,14 +47,14 @@ impl NewEvent {
         u8::try_from(self.endpoints(domain).len()).unwrap_or(u8::MAX)
     }
 
-    /// One of its deliveries, before the first attempt.
+    /// One of its deliveries, before the first attempt, which is due at once.
     pub(super) fn delivery(
         &self,
         id: DeliveryId,
         domain: &Domain,
         kind: WebhookKind,
         endpoint: &Arc<Endpoint>,
-        due: i64,
+        accepted_at: i64,
     ) -> Delivery {
         Delivery {
             id,
@@ -64,7 +64,8 @@ impl NewEvent {
             kind,
             data: self.data.clone(),
             attempts: 0,
-            due,
+            accepted_at,
+            due: accepted_at,
         }
     }
 }

@@ -39,7 +39,7 @@ impl From<Answer> for Outcome {
     }
 }
 
-/// A complete answer of the receiver.
+/// An answer of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -69,11 +69,11 @@ pub(super) enum Failure {
     Tls(io::Error),
     /// The deadline passed before there was a connection.
     ConnectTimeout,
-    /// The deadline passed before the answer was complete.
+    /// The deadline passed before the head of the answer was complete.
     AnswerTimeout,
     /// The connection ended before the first byte of an answer.
     Unanswered,
-    /// The connection ended in the middle of the answer.
+    /// The connection ended in the middle of the answer's head.
     CutOff,
     /// The answer, or the request, is none that HTTP/1.1 and the configured limits allow.
     Protocol(&'static str),
@@ -99,7 +99,7 @@ impl Failure {
             Self::NotConnected(error) => format!("no connection: {error}"),
             Self::Tls(error) => format!("the TLS handshake failed: {error}"),
             Self::ConnectTimeout => "no connection within the deadline".to_owned(),
-            Self::AnswerTimeout => "connected, but no complete answer within the deadline".to_owned(),
+            Self::AnswerTimeout => "connected, but no answer within the deadline".to_owned(),
             Self::Unanswered => "the receiver closed the connection without an answer".to_owned(),
             Self::CutOff => "the receiver closed the connection in the middle of its answer".to_owned(),
             Self::Protocol(what) => (*what).to_owned(),

@@ -25,13 +25,18 @@ use super::tls;
 /// Addresses of one name that are tried, each within its share of the deadline.
 const MAX_ADDRESSES: u32 = 4;
 
-/// Names that are being resolved at the same time.
-const MAX_LOOKUPS: usize = 64;
+/// Names that are being resolved at the same time for deliveries: as many as attempts are in flight by default,
+/// and half of the threads that a runtime has for it.
+const DELIVERY_LOOKUPS: usize = 256;
+
+/// The same for calls of the API, which neither take places from deliveries nor wait for theirs.
+const API_LOOKUPS: usize = 16;
 
 /// Posts payloads. One serves all runtimes of a process; a connection stays with the runtime that made it.
 pub struct Client {
     guard: Guard,
-    resolver: Resolver,
+    deliveries: Resolver,
+    api: Resolver,
     tls: TlsConnector,
     pool: Pool,
     deadline: Duration,
@@ -50,7 +55,8 @@ impl Client {
         let tls = tls::client_config(config.ca_file.as_deref()).map_err(ClientError::Tls)?;
         Ok(Self {
             guard: config.guard,
-            resolver: Resolver::new(MAX_LOOKUPS, config.dns_timeout),
+            deliveries: Resolver::new(DELIVERY_LOOKUPS, config.dns_timeout),
+            api: Resolver::new(API_LOOKUPS, config.dns_timeout),
             tls: TlsConnector::from(tls),
             pool: Pool::new(config.idle_connections),
             deadline: config.deadline,
@@ -75,7 +81,21 @@ impl Client {
         headers: &[Header<'_>],
         payload: &Payload<D>,
     ) -> Answer {
-        Answer::new(self.attempt(to, headers, payload).await, self.gone)
+        Answer::new(self.attempt(&self.deliveries, to, headers, payload).await, self.gone)
+    }
+
+    /// Posts a payload for a call of the API that waits for the answer, as [`post`](Self::post) does; names are
+    /// looked up beside those of deliveries.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn test<D: AsRef<[u8]>>(
+        &self,
+        to: &Url<'_>,
+        headers: &[Header<'_>],
+        payload: &Payload<D>,
+    ) -> Answer {
+        Answer::new(self.attempt(&self.api, to, headers, payload).await, self.gone)
     }
 
     /// Judges an endpoint that is about to be saved: what its URL says, and what its name resolves to. A name
@@ -84,7 +104,7 @@ impl Client {
     /// # Errors
     /// The rule of the egress guard that denies it.
     pub async fn check_endpoint(&self, url: &Url<'_>) -> Result<(), Denied> {
-        match self.vet(url).await {
+        match self.vet(&self.api, url).await {
             Err(Failure::Denied(denied)) => Err(denied),
             _ => Ok(()),
         }
@@ -110,12 +130,13 @@ impl Client {
 
     async fn attempt<D: AsRef<[u8]>>(
         &self,
+        resolver: &Resolver,
         url: &Url<'_>,
         headers: &[Header<'_>],
         payload: &Payload<D>,
     ) -> Result<Reply, Failure> {
         let started = Instant::now();
-        let deadline = (started + self.deadline).into();
+        let deadline = started + self.deadline;
         let headers = self.headers(headers)?;
         let head = RequestHead { url, headers: &headers, content_length: payload.len() };
         let origin = Origin::of(url);
@@ -124,22 +145,20 @@ impl Client {
         let mut addresses = Vec::new();
         let mut pooled = self.pool.take_recent(&origin, started);
         if pooled.is_none() {
-            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+            addresses = within(deadline, self.vet(resolver, url), Failure::ConnectTimeout).await?;
             pooled = self.pool.take_vetted(&origin, &addresses, started);
         }
         if let Some(connection) = pooled {
-            let exchange = self.exchange(connection, &origin, &head, payload);
-            match within(deadline, exchange, Failure::AnswerTimeout).await {
+            match self.exchange(connection, &origin, &head, payload, deadline).await {
                 Err(Failure::Unanswered) => {}
                 answered => return answered,
             }
         }
         if addresses.is_empty() {
-            addresses = within(deadline, self.vet(url), Failure::ConnectTimeout).await?;
+            addresses = within(deadline, self.vet(resolver, url), Failure::ConnectTimeout).await?;
         }
         let connection = within(deadline, self.connect(url, &addresses), Failure::ConnectTimeout).await?;
-        let exchange = self.exchange(connection, &origin, &head, payload);
-        within(deadline, exchange, Failure::AnswerTimeout).await
+        self.exchange(connection, &origin, &head, payload, deadline).await
     }
 
     fn headers<'a>(&'a self, more: &[Header<'a>]) -> Result<Vec<Header<'a>>, Failure> {
@@ -156,10 +175,10 @@ impl Client {
     }
 
     /// The addresses of the URL's host, all of which the guard lets pass.
-    async fn vet(&self, url: &Url<'_>) -> Result<Vec<IpAddr>, Failure> {
+    async fn vet(&self, resolver: &Resolver, url: &Url<'_>) -> Result<Vec<IpAddr>, Failure> {
         self.guard.check_url(url).map_err(Failure::Denied)?;
         let addresses = match url.host() {
-            Host::Name(name) => self.resolver.resolve(name).await.map_err(Failure::Unresolved)?,
+            Host::Name(name) => resolver.resolve(name).await.map_err(Failure::Unresolved)?,
             literal => literal.address().into_iter().collect(),
         };
         self.guard.check_addrs(url, &addresses).map_err(Failure::Denied)?;
@@ -172,7 +191,7 @@ impl Client {
         let tried = u32::try_from(addresses.len()).unwrap_or(u32::MAX).clamp(1, MAX_ADDRESSES);
         let mut failure = Failure::Denied(Denied::NoAddress);
         for address in addresses.iter().take(MAX_ADDRESSES as usize) {
-            let share = (Instant::now() + self.deadline / tried).into();
+            let share = Instant::now() + self.deadline / tried;
             let connect =
                 async { TcpStream::connect((*address, url.port())).await.map_err(Failure::NotConnected) };
             match within(share, connect, Failure::ConnectTimeout).await {
@@ -202,8 +221,9 @@ impl Client {
         origin: &Origin,
         head: &RequestHead<'_>,
         payload: &Payload<D>,
+        deadline: Instant,
     ) -> Result<Reply, Failure> {
-        let reply = connection.exchange(head, payload).await?;
+        let reply = connection.exchange(head, payload, deadline).await?;
         if reply.reusable {
             self.pool.put(origin.clone(), connection, Instant::now());
         }
@@ -232,11 +252,11 @@ impl fmt::Debug for Client {
 
 /// The same future, ended with `late` when `deadline` comes first.
 async fn within<T>(
-    deadline: tokio::time::Instant,
+    deadline: Instant,
     future: impl Future<Output = Result<T, Failure>>,
     late: Failure,
 ) -> Result<T, Failure> {
-    timeout_at(deadline, future).await.unwrap_or(Err(late))
+    timeout_at(deadline.into(), future).await.unwrap_or(Err(late))
 }
 
 fn server_name(url: &Url<'_>) -> Option<ServerName<'static>> {

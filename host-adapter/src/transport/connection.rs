@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use sealpost_core::http::{Body, RequestHead, ResponseHead, RetryAfter};
 use sealpost_core::{Duration, Payload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout_at;
 
 use super::answer::{Failure, Reply};
 use super::stream::Stream;
@@ -38,17 +39,25 @@ impl Connection {
         self.stream.is_quiet()
     }
 
-    /// Sends a request and reads the answer to its end, or as far as `max_response`: a longer one counts too, but
-    /// ends the connection.
+    /// Sends a request and reads the answer. Its head has to come before `deadline`, and decides. The body
+    /// decides no more than whether the connection can be used again: not when it is longer than
+    /// `max_response`, broken, cut off, or late.
     pub(super) async fn exchange<D: AsRef<[u8]>>(
         &mut self,
         head: &RequestHead<'_>,
         payload: &Payload<D>,
+        deadline: Instant,
     ) -> Result<Reply, Failure> {
-        let sent = self.send(head, payload).await?;
-        // A receiver may refuse before it has read everything: its answer counts, whether or not all was sent.
-        let reply = self.receive().await?;
-        Ok(Reply { reusable: reply.reusable && sent.is_ok(), ..reply })
+        let answered = async {
+            let sent = self.send(head, payload).await?;
+            // A receiver may refuse before it has read everything: its answer counts, whether or not all was sent.
+            Ok((sent.is_ok(), self.receive().await?))
+        };
+        let late = Err(Failure::AnswerTimeout);
+        let (sent, received) = timeout_at(deadline.into(), answered).await.unwrap_or(late)?;
+        let (status, retry_after) = (received.head.status, received.head.retry_after);
+        let drained = timeout_at(deadline.into(), self.drain(received)).await.unwrap_or(false);
+        Ok(Reply { status, retry_after, reusable: sent && drained })
     }
 
     /// Head, signed prefix, event-data and the last brace in as few writes as the socket allows: one.
@@ -65,7 +74,7 @@ impl Connection {
         Ok(write_all(&mut self.stream, &mut slices).await)
     }
 
-    async fn receive(&mut self) -> Result<Reply, Failure> {
+    async fn receive(&mut self) -> Result<Received, Failure> {
         let mut room = self.max_response;
         let mut filled = 0;
         loop {
@@ -74,7 +83,7 @@ impl Connection {
                     self.buffer.copy_within(filled - head.rest..filled, 0);
                     filled = head.rest;
                 }
-                Some(head) => return self.drain(head, filled, room).await,
+                Some(head) => return Ok(Received { head, filled, room }),
                 None if room == 0 => {
                     return Err(Failure::Protocol("the head of the answer is larger than the limit"));
                 }
@@ -106,36 +115,40 @@ impl Connection {
         }))
     }
 
-    /// Reads the body to its end, so that the connection can be used again.
-    async fn drain(&mut self, mut head: Head, filled: usize, mut room: usize) -> Result<Reply, Failure> {
+    /// Reads the body to its end; whether the connection can be used again.
+    async fn drain(&mut self, Received { mut head, filled, mut room }: Received) -> bool {
         let mut fresh = filled - head.rest..filled;
-        let surplus = loop {
-            let bytes = self.buffer.get(fresh.clone()).unwrap_or_default();
-            let taken =
-                head.body.feed(bytes).map_err(|_| Failure::Protocol("the chunked answer is broken"))?;
-            if head.body.is_complete() || room == 0 {
-                break taken < bytes.len();
+        loop {
+            let bytes = self.buffer.get(fresh).unwrap_or_default();
+            let Ok(taken) = head.body.feed(bytes) else { return false };
+            if head.body.is_complete() {
+                return head.keep_alive && taken == bytes.len();
             }
             let read = self.read(0, room).await;
             if read == 0 {
-                if head.body.ends_with_connection() {
-                    break true;
-                }
-                return Err(Failure::CutOff);
+                return false;
             }
             room -= read;
             fresh = 0..read;
-        };
-        let reusable = head.keep_alive && head.body.is_complete() && !surplus;
-        Ok(Reply { status: head.status, retry_after: head.retry_after, reusable })
+        }
     }
 
-    /// Reads at most `room` bytes behind the first `filled`. 0: the connection has ended, in whatever way.
+    /// Reads at most `room` bytes behind the first `filled`. 0: there is no room, or the connection has ended,
+    /// in whatever way.
     async fn read(&mut self, filled: usize, room: usize) -> usize {
         let free = self.buffer.get_mut(filled..).unwrap_or_default();
         let len = free.len().min(room);
         self.stream.read(free.get_mut(..len).unwrap_or_default()).await.unwrap_or(0)
     }
+}
+
+/// An answer as far as its head.
+struct Received {
+    head: Head,
+    /// How many bytes are in the buffer.
+    filled: usize,
+    /// How many more may be read.
+    room: usize,
 }
 
 /// What matters of the head of an answer.

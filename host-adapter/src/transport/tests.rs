@@ -125,9 +125,28 @@ async fn a_new_connection_that_ends_without_an_answer_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ends_too_early_does_not_count() {
-    for text in ["HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"] {
-        assert_eq!(answer_to(Reply::text(text).close()).await.outcome, retry(Fault::Closed), "{text}");
+async fn an_answer_whose_head_ends_too_early_does_not_count() {
+    let answer = answer_to(Reply::text("HTTP/1.1 200 OK\r\nContent-Le").close()).await;
+    assert_eq!(answer.outcome, retry(Fault::Closed));
+}
+
+#[tokio::test]
+async fn a_status_counts_whatever_becomes_of_the_body_behind_it() {
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort";
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size";
+    let refused = "HTTP/1.1 406 No\r\nContent-Length: 9\r\n\r\nshort";
+    for (reply, outcome) in [
+        (Reply::text(short).close(), Outcome::Acknowledged),
+        (Reply::text(short), Outcome::Acknowledged),
+        (Reply::text(broken), Outcome::Acknowledged),
+        (Reply::text(refused).close(), Outcome::Refused { status: 406 }),
+    ] {
+        let scripted = reply.clone();
+        let receiver = Receiver::start(move |_| scripted.clone()).await;
+        let client = Client::new(ClientConfig { deadline: Duration::from_millis(200), ..config() }).unwrap();
+        let answer = post(&client, &receiver.url("/")).await;
+        assert_eq!(answer.outcome, outcome, "{reply:?}");
+        assert_eq!(client.idle_connections(), 0, "{reply:?}");
     }
 }
 
@@ -136,8 +155,6 @@ async fn what_is_not_http_is_told_from_what_is() {
     for text in ["SSH-2.0-OpenSSH_9\r\n", "HTTP/2 200\r\n\r\n", "\0\0\0\0\0\0\0\0"] {
         assert_eq!(answer_to(Reply::text(text)).await.outcome, retry(Fault::Protocol), "{text:?}");
     }
-    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size";
-    assert_eq!(answer_to(Reply::text(broken)).await.outcome, retry(Fault::Protocol));
 }
 
 #[tokio::test]
@@ -156,13 +173,17 @@ async fn no_more_is_read_than_the_limit() {
 
 #[tokio::test]
 async fn a_drip_ends_at_the_deadline() {
-    let drips = [OK.to_owned(), format!("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "x".repeat(99))];
-    for text in drips {
-        let receiver = Receiver::start(move |_| Reply::text(&text).drip(Duration::from_millis(20))).await;
+    let body = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
+    for (text, dripped, outcome) in [
+        (OK.to_owned(), 0, retry(Fault::Timeout)),
+        (format!("{body}{}", "x".repeat(99)), body.len(), Outcome::Acknowledged),
+    ] {
+        let drip = Reply::text(&text).drip(dripped, Duration::from_millis(20));
+        let receiver = Receiver::start(move |_| drip.clone()).await;
         let config = ClientConfig { deadline: Duration::from_millis(200), ..config() };
         let started = Instant::now();
         let answer = post(&Client::new(config).unwrap(), &receiver.url("/")).await;
-        assert_eq!(answer.outcome, retry(Fault::Timeout));
+        assert_eq!(answer.outcome, outcome);
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
 }

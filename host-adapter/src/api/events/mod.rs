@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 
 use self::cursor::{Cursor, Walk};
 use self::page::Page;
@@ -27,6 +28,7 @@ use super::caller::{OfDomain, path_parameter};
 use super::error::Error;
 use super::form::Form;
 use super::{reply, submit};
+use crate::memory::Room;
 
 pub(super) use cursor::CursorKey;
 pub(super) use range::yes_or_no;
@@ -36,6 +38,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/v3/{domain}/events", get(start).post(submit::submit))
         .route("/v3/{domain}/events/{cursor}", get(follow))
 }
+
+/// Bytes of all pages that are being read or sent, half of which may be of one domain.
+pub(super) const MEMORY: usize = 128 << 20;
 
 /// The most events on a page, and how many there are if nobody says.
 const LIMITS: (u16, u16) = (300, 100);
@@ -83,12 +88,28 @@ async fn follow(
 }
 
 async fn show(app: &App, domain: &Arc<str>, base: &BaseUrl, cursor: Cursor) -> Result<Response, Error> {
+    let mut room = app.pages().room(domain);
+    room.hold(page::most_bytes(app.ingest().limits().event_data)).await?;
     let laid_out = cursor.walk.pretty;
     let page = page::turn_to(app.store(), domain, cursor).await?;
     let json = render(&page, |cursor| {
         format!("{}/v3/{domain}/events/{}", base.0, app.cursor_key().seal(domain, cursor))
     });
-    Ok(reply::raw(StatusCode::OK, if laid_out { pretty::pretty(&json) } else { json }))
+    let json = if laid_out { pretty::pretty(&json) } else { json };
+    room.hold(json.len()).await?;
+    Ok(reply::raw(StatusCode::OK, Bytes::from_owner(Sending { json, _room: room })))
+}
+
+/// A page on its way out, which holds its room until the last byte is gone.
+struct Sending {
+    json: Vec<u8>,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
 }
 
 /// The page as JSON. Its items are the bytes that were stored.
@@ -128,6 +149,8 @@ impl FromRequestParts<App> for CursorText {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
     use serde_json::Value;
 
     use crate::api::testing::Api;
@@ -276,5 +299,18 @@ mod tests {
             assert_eq!(status, 400, "{query}");
             assert!(body.contains(named), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_holds_memory_until_it_is_sent() {
+        let api = api_with(&FIVE).await;
+        let authorized =
+            Request::get(EVENTS).header("Authorization", "Basic YXBpOmtleS0x").header("Host", "h");
+        let response = api.response(authorized.body(Body::empty()).expect("a request")).await;
+        let length: usize =
+            response.headers()["content-length"].to_str().expect("text").parse().expect("a number");
+        assert_eq!(api.app.pages().held(), length.div_ceil(1024) * 1024);
+        drop(response);
+        assert_eq!(api.app.pages().held(), 0);
     }
 }

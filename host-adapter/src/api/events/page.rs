@@ -34,6 +34,11 @@ const READ_AT_ONCE: usize = 50;
 /// How long events are looked at one by one to fill a page.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most bytes that a page can have where no event has more than `event_data`.
+pub(super) const fn most_bytes(event_data: usize) -> usize {
+    PAGE_BYTES.saturating_add(READ_AT_ONCE.saturating_mul(event_data))
+}
+
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
     let newest = store.snapshot();

@@ -57,7 +57,7 @@ pub(super) async fn test(
         endpoint.as_ref().and_then(|endpoint| StandardHeaders::sign(endpoint.secret(), &id, now, &payload));
     let headers = standard.as_ref().map(StandardHeaders::headers).unwrap_or_default();
 
-    let answer = app.client().post(&parsed, &headers, &payload).await;
+    let answer = app.client().test(&parsed, &headers, &payload).await;
     let code = match answer.status {
         Some(200) => None,
         status => Some(status.unwrap_or(0)),

@@ -34,10 +34,15 @@ fn is_masked(url: &EndpointUrl) -> bool {
     url.expose() == url.shown() && url.shown().contains("***@")
 }
 
-/// A URL that may be anything, without credentials and not too long to repeat.
+/// A URL that may be anything, without credentials and not too long to repeat. Where it has no normal form
+/// nobody can tell where its credentials end: at its last `@`, at the latest.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
-    let shown = EndpointUrl::new(text).shown().to_owned();
+    let shown = match (normalise(text), text.rsplit_once('@')) {
+        (Ok(normal), _) => EndpointUrl::new(&normal).shown().to_owned(),
+        (Err(_), Some((_, behind))) => format!("***@{behind}"),
+        (Err(_), None) => text.to_owned(),
+    };
     match shown.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", shown.get(..end).unwrap_or_default()),
         None => shown,
@@ -50,7 +55,17 @@ mod tests {
 
     #[test]
     fn a_refused_url_is_repeated_without_credentials_and_in_part() {
-        assert_eq!(shown("ftp://user:pass@a.test/"), "ftp://user:***@a.test/");
+        for (text, repeated) in [
+            ("https://user:hunter2@10.0.0.1/", "https://user:***@10.0.0.1/"),
+            (r"https:\\user:hunter2@10.0.0.1\x", "https://user:***@10.0.0.1/x"),
+            ("https:/user:hunter2@10.0.0.1/x", "https://user:***@10.0.0.1/x"),
+            ("https://user:hun/ter2@10.0.0.1/x", "***@10.0.0.1/x"),
+            ("ftp://user:hunter2@a.test/", "***@a.test/"),
+            ("user:hun@ter2@a.test", "***@a.test"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(shown(text), repeated, "{text}");
+        }
         assert_eq!(shown(&"é".repeat(5000)).chars().count(), 203);
     }
 }

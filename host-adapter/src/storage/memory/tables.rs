@@ -122,6 +122,7 @@ impl Tables {
             kind: row.kind,
             data: event.data.clone(),
             attempts: row.attempts,
+            accepted_at: event.accepted_at,
             due: row.due,
         })
     }

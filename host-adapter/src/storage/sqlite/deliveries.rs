@@ -157,7 +157,8 @@ fn due(
     (room, now): (u32, i64),
 ) -> rusqlite::Result<(Vec<Delivery>, Vec<DeliveryId>)> {
     let mut due = connection.prepare_cached(
-        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id, event.data
+        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id,
+                event.accepted_at, event.data
          FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
          WHERE claim = 0 AND endpoint = ? AND due <= ?
          ORDER BY due, pending.id LIMIT ?",
@@ -173,7 +174,7 @@ fn due(
             cancelled.push(id);
             continue;
         }
-        let data = row.get::<_, Vec<u8>>(6)?;
+        let data = row.get::<_, Vec<u8>>(7)?;
         books.window.claim(id, endpoint.id(), data.len());
         claimed.push(Delivery {
             id,
@@ -181,6 +182,7 @@ fn due(
             domain: directory.domain_name(domain).cloned().unwrap_or_default(),
             event_id: row.get(5)?,
             kind,
+            accepted_at: row.get(6)?,
             data: data.into(),
             attempts: row.get(3)?,
             due: row.get(4)?,

@@ -42,11 +42,18 @@ const V6_DENIED: [(Ipv6Net, &str); 5] = [
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0], 96);
 
 /// Where clouds hand out credentials to whoever asks from inside.
-const METADATA: [IpAddr; 4] = [
+const METADATA: [IpAddr; 9] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    // Amazon's containers and pods.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    // Azure, Alibaba, Oracle, Google.
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 /// The network that this address is denied for.
@@ -144,6 +151,26 @@ mod tests {
     fn what_is_not_global_is_denied() {
         for address in ["::", "::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "fc00::1", "fe80::1", "ff02::1"] {
             assert!(denied(address.parse().unwrap()).is_some(), "{address}");
+        }
+    }
+
+    #[test]
+    fn metadata_addresses_are_denied_and_known_as_such() {
+        for address in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "169.254.170.23",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::ffff:169.254.170.2",
+            "64:ff9b::a9fe:aa17",
+        ] {
+            let address = address.parse().unwrap();
+            assert!(is_metadata(address) && denied(address).is_some(), "{address}");
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 pub(super) struct Reply {
     bytes: Vec<u8>,
     close: bool,
-    drip: Option<Duration>,
+    drip: Option<(usize, Duration)>,
 }
 
 impl Reply {
@@ -35,9 +35,9 @@ impl Reply {
         Self { close: true, ..self }
     }
 
-    /// Sends a byte at a time, with this pause between two.
-    pub(super) fn drip(self, pause: Duration) -> Self {
-        Self { drip: Some(pause), ..self }
+    /// Sends so many bytes at once and the rest a byte at a time, with this pause behind each.
+    pub(super) fn drip(self, at_once: usize, pause: Duration) -> Self {
+        Self { drip: Some((at_once, pause)), ..self }
     }
 }
 
@@ -126,14 +126,13 @@ async fn serve(
             requests.len() - 1
         };
         let reply = reply(nth);
-        let size = if reply.drip.is_some() { 1 } else { reply.bytes.len().max(1) };
-        for piece in reply.bytes.chunks(size) {
+        let (at_once, pause) = reply.drip.unwrap_or((reply.bytes.len(), Duration::ZERO));
+        let (first, rest) = reply.bytes.split_at(at_once);
+        for piece in std::iter::once(first).chain(rest.chunks(1)) {
             if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
                 return;
             }
-            if let Some(pause) = reply.drip {
-                tokio::time::sleep(pause).await;
-            }
+            tokio::time::sleep(pause).await;
         }
         if reply.close || seen.answer_at_once.load(Ordering::SeqCst) {
             let _ = stream.shutdown().await;

@@ -1,0 +1,33 @@
+//! The body of a submission, for which memory is held as it arrives.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use hyper::body::Body as _;
+
+use super::error::Error;
+use super::form::content_length;
+use crate::memory::Room;
+
+/// The whole body, which may have `limit` bytes. One that announces more is refused unread; what it announces
+/// takes no room, only what has come does, so that a slow sender keeps nobody out.
+pub(super) async fn receive(request: Request, limit: usize, room: &mut Room) -> Result<Bytes, Error> {
+    if content_length(request.headers()).is_some_and(|length| length > limit as u64) {
+        return Err(Error::BodyTooLarge { limit });
+    }
+    let mut body = request.into_body();
+    let mut received = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Error::UnreadableBody("it ended before it was complete".to_owned()))?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        let length = received.len() + bytes.len();
+        if length > limit {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        room.hold(length).await?;
+        received.extend_from_slice(&bytes);
+    }
+    Ok(received.freeze())
+}
