@@ -21,8 +21,10 @@ pub const NODE: Tool = Tool { name: "node", install: "apt-get install nodejs" };
 /// A compiler that comes with the sources of `core`, to build it for targets that rustup has not installed.
 pub const DEBIAN_RUSTC: Tool = Tool { name: "/usr/bin/rustc", install: "apt-get install rustc-web" };
 /// The sources of `core` for [`DEBIAN_RUSTC`].
-pub const DEBIAN_RUST_SRC: Tool =
-    Tool { name: "/usr/lib/rustlib/src/rust/library/core/src/lib.rs", install: "apt-get install rust-web-src" };
+pub const DEBIAN_RUST_SRC: Tool = Tool {
+    name: "/usr/lib/rustlib/src/rust/library/core/src/lib.rs",
+    install: "apt-get install rust-web-src",
+};
 
 /// Whether the machine has all of these. If not, tells in one line what is missing and how to install it; the
 /// test is then to return, skipped.
@@ -46,7 +48,8 @@ impl Tool {
     fn is_there(&self) -> bool {
         let path = std::env::var_os("PATH").unwrap_or_default();
         // Joining an absolute path to a directory gives that path.
-        Path::new(self.name).is_file() || std::env::split_paths(&path).any(|dir| dir.join(self.name).is_file())
+        Path::new(self.name).is_file()
+            || std::env::split_paths(&path).any(|dir| dir.join(self.name).is_file())
     }
 }
 

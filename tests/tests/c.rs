@@ -15,9 +15,7 @@ fn a_c_program_signs_verifies_and_serialises_under_valgrind() {
     let library = freestanding::static_library(&[]);
     let directory = tempfile::tempdir().expect("a directory");
     let program = compile(directory.path(), &library, &["-O2"]);
-    run(Command::new("valgrind")
-        .args(["--quiet", "--leak-check=full", "--error-exitcode=99"])
-        .arg(program));
+    run(Command::new("valgrind").args(["--quiet", "--leak-check=full", "--error-exitcode=99"]).arg(program));
 }
 
 #[test]

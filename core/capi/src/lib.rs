@@ -26,6 +26,7 @@
 mod json;
 mod memory;
 mod sign;
+#[cfg(feature = "standard-webhooks")]
 mod standard;
 mod status;
 mod verify;
@@ -35,6 +36,7 @@ pub use memory::{Buffer, Bytes};
 pub use sign::{
     ENTROPY, MAX_PREFIX, SignatureBlock, sealpost_payload, sealpost_payload_prefix, sealpost_sign,
 };
+#[cfg(feature = "standard-webhooks")]
 pub use standard::{
     MAX_CHUNKS, STANDARD_SIGNATURE, StandardHeaders, sealpost_standard_sign, sealpost_standard_verify,
 };

@@ -11,6 +11,7 @@
 mod block;
 mod hex;
 mod key;
+mod mac;
 mod replay;
 mod standard;
 mod token;
