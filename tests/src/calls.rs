@@ -97,7 +97,7 @@ impl Page {
         struct Identified {
             id: String,
         }
-        let id = |item: &Box<RawValue>| serde_json::from_str::<Identified>(item.get()).expect("an id").id;
-        self.items.iter().map(id).collect()
+        let id = |item: &RawValue| serde_json::from_str::<Identified>(item.get()).expect("an id").id;
+        self.items.iter().map(|item| id(item)).collect()
     }
 }

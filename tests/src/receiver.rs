@@ -44,7 +44,7 @@ pub enum Reply {
     Headers(u16, Vec<(&'static str, String)>),
     /// With this status code, after this time.
     After(Duration, u16),
-    /// Not at all; the connection stays open.
+    /// Not at all; the connection stays open until the sender closes it.
     Hang,
     /// Not at all; the connection is closed.
     Close,
@@ -276,12 +276,12 @@ impl Shared {
                 std::thread::sleep(time);
                 (status, Vec::new())
             }
-            Reply::Hang => {
-                while !self.stopped.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(20));
+            Reply::Hang => loop {
+                // A read ends soon: in time, or because the sender has closed.
+                if self.stopped.load(Ordering::SeqCst) || stream.read(&mut [0]).is_ok() {
+                    return false;
                 }
-                return false;
-            }
+            },
             Reply::Close => return false,
         };
         let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

@@ -159,7 +159,8 @@ impl Transport for Script {
         let [_, data, _] = payload.chunks();
         let post = [to.as_str(), core::str::from_utf8(data).unwrap()].join(" ");
         self.posted.borrow_mut().push(post);
-        match self.outcomes.borrow_mut().pop_front() {
+        let scripted = self.outcomes.borrow_mut().pop_front();
+        match scripted {
             Some(outcome) => outcome,
             None => core::future::pending().await,
         }

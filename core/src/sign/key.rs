@@ -3,11 +3,11 @@
 use core::fmt;
 
 use super::block::SignatureBlock;
-use super::hex::Hex;
 use super::mac::MacKey;
 use super::token::Token;
 use crate::decimal::Decimal;
 use crate::error::ConfigError;
+use crate::hex::Hex;
 use crate::time::UnixTime;
 
 /// The "HTTP webhook signing key" of an account, already hashed into the state that every signature

@@ -8,16 +8,15 @@ use std::{
     time::Duration,
 };
 
-use sealpost_core::WebhookKind;
+use sealpost_core::{Health, WebhookKind};
 use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, Retained, Seq, Settings, Settled,
-    StoreError, StoredEvent, ToShard, WebhookError,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq, Settings,
+    Settled, StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
-    endpoint_secret,
     event::{self, Fate},
     outbox::{Outbox, Published},
     wall_millis,
@@ -47,9 +46,8 @@ impl Memory {
         let limits =
             Limits { quota: settings.quota, deliveries: settings.window, bytes: settings.window_bytes };
         let tables = Tables::new(Window::new(limits));
-        let unnamed = Identity { account: "0".repeat(24).into(), epoch: 0, cursor_key: [0; 32] };
         let inner = Arc::new(Inner {
-            identity: Identity::generate().unwrap_or(unnamed),
+            identity: Identity::generate(),
             max_pending: settings.max_pending,
             outbox,
             directory: Published::default(),
@@ -148,18 +146,25 @@ impl Memory {
         Ok(event::answers(events, fates, |event| event.fan_out(domain)))
     }
 
-    pub(super) fn events(&self, query: &EventQuery) -> Vec<StoredEvent> {
+    /// Looks at every event; there are few.
+    pub(super) fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, QueryError> {
         let tables = self.inner.tables();
-        let mut found: Vec<_> = tables
-            .events
-            .iter()
-            .filter(|(_, row)| row.domain == query.domain)
-            .map(|(&seq, row)| (Position { timestamp: row.timestamp, seq }, row))
-            .filter(|&(position, row)| query.matches(position, row.kind))
-            .map(|(position, row)| StoredEvent { position, data: row.data.clone() })
-            .collect();
-        query.arrange(&mut found);
-        found
+        let own = tables.events.iter().filter(|(_, row)| row.domain == query.domain);
+        let positions = own.map(|(&seq, row)| Position { timestamp: row.timestamp, seq });
+        let mut positions: Vec<_> = positions.filter(|&position| query.covers(position)).collect();
+        query.arrange(&mut positions);
+        let (mut matcher, mut found) = (query.filter.matcher(), Vec::new());
+        for position in positions {
+            if found.len() == query.limit {
+                break;
+            }
+            if query.is_late() {
+                return Err(QueryError::TooLong);
+            }
+            let row = tables.events.get(&position.seq).filter(|row| matcher.passes(&row.data));
+            found.extend(row.map(|row| StoredEvent { position, data: row.data.clone() }));
+        }
+        Ok(found)
     }
 
     pub(super) fn snapshot(&self) -> Seq {
@@ -194,6 +199,7 @@ impl Memory {
             let holder = tables.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
             if let Some(endpoint) = holder {
                 endpoint.change_health(settled.health);
+                tables.window.judge(endpoint.id(), settled.health == Health::Up);
             }
             tables.record(settled);
         }
@@ -218,7 +224,7 @@ impl Memory {
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         let mut tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
-        let change = directory.plan(domain, kind, edit, endpoint_secret)?;
+        let change = directory.plan(domain, kind, edit)?;
         let below = (tables.last + 1) << 4;
         for removed in &change.removed {
             tables.cancel(removed.id(), change.domain.id(), kind);
