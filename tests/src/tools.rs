@@ -38,10 +38,17 @@ pub fn available(tools: &[Tool]) -> bool {
         return true;
     }
     let advice: Vec<_> = missing.iter().map(|tool| format!("{} ({})", tool.name, tool.install)).collect();
-    let line = format!("skipped, missing: {}", advice.join(", "));
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{line}");
-    eprintln!("{line}");
+    skip(&format!("missing: {}", advice.join(", ")));
     false
+}
+
+/// Tells why a test is skipped, which then returns.
+///
+/// # Panics
+/// If `CI=true`: there, nothing is skipped.
+pub fn skip(reason: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
+    eprintln!("skipped, {reason}");
 }
 
 impl Tool {
