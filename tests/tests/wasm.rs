@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use sealpost_tests::freestanding::wasm_module;
@@ -26,7 +27,18 @@ fn the_module_signs_verifies_and_serialises_in_node() {
         let size = fs::metadata(&module).expect("a module").len();
         assert!(size <= budget, "with {features:?} the module has {size} bytes, more than {budget}");
         let check = tools::root().join("tests/wasm/check.mjs");
-        let checked = run(Command::new(NODE.name).arg(check).arg(module).arg(&expected).args(features));
-        println!("{size} bytes with {features:?}\n{checked}");
+        run(Command::new(NODE.name).arg(check).arg(&module).arg(&expected).args(features));
+        println!("{size} bytes with {features:?}");
+        assert_eq!(readme_example(directory.path(), &module), "{\"event\":\"opened\",\"id\":\"e1\"}\n");
     }
+}
+
+/// What the example in the README prints, where it finds the module and the sources.
+fn readme_example(directory: &Path, module: &Path) -> String {
+    fs::copy(module, directory.join("sealpost_capi.wasm")).expect("copied");
+    fs::create_dir_all(directory.join("core/capi")).expect("a directory");
+    let library = "core/capi/sealpost.mjs";
+    fs::copy(tools::root().join(library), directory.join(library)).expect("copied");
+    fs::write(directory.join("example.mjs"), tools::readme_example("js")).expect("a file");
+    run(Command::new(NODE.name).arg("example.mjs").current_dir(directory))
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { Sealpost, Status } from "./sealpost.mjs";
+import { Sealpost, Status } from "../../core/capi/sealpost.mjs";
 
 const [bytes, v] = [readFileSync(process.argv[2]), JSON.parse(readFileSync(process.argv[3], "utf8"))];
 const NOW = Number(v.TIMESTAMP);
