@@ -10,11 +10,7 @@ impl<const N: usize> Hex<N> {
     /// The digits of these bytes; of the first `N / 2`, or padded with `0`, if they are not just as many.
     pub(crate) fn encode(bytes: &[u8]) -> Self {
         let mut digits = [b'0'; N];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-            if let [high, low] = pair {
-                (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
-            }
-        }
+        write(bytes, &mut digits);
         Self(digits)
     }
 
@@ -30,6 +26,15 @@ impl<const N: usize> Hex<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Out of line: the same for all lengths.
+#[inline(never)]
+fn write(bytes: &[u8], digits: &mut [u8]) {
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
     }
 }
 
