@@ -72,3 +72,8 @@ pub use payload::Payload;
 pub use retry::Schedule;
 pub use sign::{SignatureBlock, SigningKey, Token};
 pub use time::{Duration, Instant, UnixTime};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

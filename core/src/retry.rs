@@ -74,12 +74,11 @@ impl Schedule {
         Some(base.plus(Duration::from_millis(extra as u32)))
     }
 
-    /// How long a delivery that has `made` attempts behind it would still be tried, without jitter.
-    /// With none made this is the whole span of the schedule.
+    /// How long after the due time of its next attempt a delivery that has `made` attempts behind it would
+    /// still be tried, without jitter. With none made this is the whole span of the schedule.
     #[must_use]
     pub fn remaining(&self, made: u8) -> Duration {
-        let spent = usize::from(made.saturating_sub(1));
-        self.steps().iter().skip(spent).fold(Duration::ZERO, |sum, step| sum.plus(*step))
+        self.steps().iter().skip(usize::from(made)).fold(Duration::ZERO, |sum, step| sum.plus(*step))
     }
 
     /// The waits in order.
@@ -110,6 +109,8 @@ mod tests {
         assert_eq!(waits[..6], mins);
         assert_eq!(waits[6], None);
         assert_eq!(Schedule::MAILGUN.remaining(0), MIN(450));
+        assert_eq!(Schedule::MAILGUN.remaining(5), MIN(240));
+        assert_eq!(Schedule::MAILGUN.remaining(6), MIN(0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod filter;
 pub mod ingest;
 pub mod samples;
 pub mod secrets;

@@ -8,7 +8,7 @@ use ureq::http;
 pub struct Api {
     agent: ureq::Agent,
     base: String,
-    authorization: Option<String>,
+    headers: Vec<(&'static str, String)>,
 }
 
 /// An answer, whatever its status.
@@ -26,7 +26,7 @@ impl Api {
     /// A client of the server at `base`, with this key.
     #[must_use]
     pub fn new(base: &str, key: &str) -> Self {
-        Self { authorization: Some(basic("api", key)), ..Self::anonymous(base) }
+        Self::anonymous(base).with_header("Authorization", &basic("api", key))
     }
 
     /// A client without credentials.
@@ -39,7 +39,7 @@ impl Api {
             .timeout_global(Some(Duration::from_secs(60)))
             .allow_non_standard_methods(true)
             .build();
-        Self { agent: config.new_agent(), base: base.trim_end_matches('/').to_owned(), authorization: None }
+        Self { agent: config.new_agent(), base: base.trim_end_matches('/').to_owned(), headers: Vec::new() }
     }
 
     /// `GET` of a path, or of an absolute URL such as those of `paging`.
@@ -98,33 +98,56 @@ impl Api {
         self.send("POST", path, Some(content_type), body.as_ref())
     }
 
+    /// The same client with one more header field.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     /// Any request.
     ///
     /// # Panics
     /// If there is no answer.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, content_type: Option<&str>, body: &[u8]) -> Response {
+        let answer = self.try_send(method, path, content_type, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Any request, to a server that may be gone.
+    ///
+    /// # Errors
+    /// There is no whole answer.
+    ///
+    /// # Panics
+    /// If the arguments make no request.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Response, ureq::Error> {
         let url = if path.starts_with("http://") { path.to_owned() } else { format!("{}{path}", self.base) };
         let mut request = http::Request::builder().method(method).uri(url);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
+        let content_type = content_type.map(|value| ("Content-Type", value));
+        let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in headers.chain(content_type) {
+            request = request.header(name, value);
         }
-        if let Some(content_type) = content_type {
-            request = request.header("Content-Type", content_type);
-        }
-        let answer = match content_type {
-            Some(_) => self.agent.run(request.body(body).expect("a request")),
-            None => self.agent.run(request.body(()).expect("a request")),
+        let mut answer = match content_type {
+            Some(_) => self.agent.run(request.body(body).expect("a request"))?,
+            None => self.agent.run(request.body(()).expect("a request"))?,
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let headers = answer.headers().iter();
         let headers = headers
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        Response {
+        Ok(Response {
             status: answer.status().as_u16(),
             headers: headers.collect(),
-            body: answer.body_mut().with_config().limit(64 << 20).read_to_vec().expect("a whole body"),
-        }
+            body: answer.body_mut().with_config().limit(64 << 20).read_to_vec()?,
+        })
     }
 }
 

@@ -1,11 +1,17 @@
 //! Fixtures of the tests that run the real program: a server, a receiver, a client of the API, and a check
-//! of signatures by a program that is not ours.
+//! of signatures by a program that is not ours. And of those that run the core in other runtimes: its builds,
+//! the vectors that they repeat, and the tools that it takes.
 
+pub mod calls;
 mod client;
+pub mod freestanding;
 mod program;
 mod receiver;
 mod server;
 pub mod signature;
+mod store;
+pub mod tools;
+pub mod vectors;
 
 pub use client::{Api, Response, basic};
 pub use program::sealpost;

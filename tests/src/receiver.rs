@@ -44,7 +44,7 @@ pub enum Reply {
     Headers(u16, Vec<(&'static str, String)>),
     /// With this status code, after this time.
     After(Duration, u16),
-    /// Not at all; the connection stays open.
+    /// Not at all; the connection stays open until the sender closes it.
     Hang,
     /// Not at all; the connection is closed.
     Close,
@@ -109,7 +109,7 @@ impl Receiver {
         self
     }
 
-    /// Stops listening and gives the address away: connections are refused from now on.
+    /// Stops and gives the address away: nothing is answered and connections are refused from now on.
     #[must_use]
     pub fn stop(mut self) -> SocketAddr {
         self.end();
@@ -154,6 +154,11 @@ impl Receiver {
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
+        }
+        // A connection that is still open could answer one more request.
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.shared.connections.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -252,7 +257,7 @@ impl Shared {
         use std::io::ErrorKind::{TimedOut, WouldBlock};
         loop {
             match reader.fill_buf() {
-                Ok(bytes) => return !bytes.is_empty(),
+                Ok(bytes) => return !bytes.is_empty() && !self.stopped.load(Ordering::SeqCst),
                 Err(error) if matches!(error.kind(), TimedOut | WouldBlock) => {
                     if self.stopped.load(Ordering::SeqCst) {
                         return false;
@@ -271,12 +276,12 @@ impl Shared {
                 std::thread::sleep(time);
                 (status, Vec::new())
             }
-            Reply::Hang => {
-                while !self.stopped.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(20));
+            Reply::Hang => loop {
+                // A read ends soon: in time, or because the sender has closed.
+                if self.stopped.load(Ordering::SeqCst) || stream.read(&mut [0]).is_ok() {
+                    return false;
                 }
-                return false;
-            }
+            },
             Reply::Close => return false,
         };
         let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

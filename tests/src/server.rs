@@ -87,7 +87,7 @@ impl Server {
     pub fn restart(&mut self) {
         self.kill9();
         let mut command = sealpost();
-        command.args([self.command, "--listen", "127.0.0.1:0"]);
+        command.arg(self.command).env("SEALPOST_SERVER_LISTEN", "127.0.0.1:0");
         if self.command == "serve" {
             command.arg("--data").arg(self.data());
         }
@@ -144,6 +144,19 @@ impl Server {
         format!("http://{}{path}", self.running.as_ref().expect("a running server").address)
     }
 
+    /// The lines of the log so far that hold `text`, once there are at least `count`.
+    ///
+    /// # Panics
+    /// If the server is not running, or there are not after 30 s.
+    #[must_use]
+    pub fn logged(&self, text: &str, count: usize) -> Vec<String> {
+        let log = &self.running.as_ref().expect("a running server").log;
+        log.wait_for(text, count);
+        let lines: Vec<String> = log.all().into_iter().filter(|line| line.contains(text)).collect();
+        assert!(lines.len() >= count, "{} of {count} lines with `{text}`", lines.len());
+        lines
+    }
+
     /// The data directory.
     #[must_use]
     pub fn data(&self) -> &Path {
@@ -166,7 +179,8 @@ impl Server {
     #[must_use]
     pub fn output_with(&self, text: &str) -> Vec<String> {
         let out = &self.running.as_ref().expect("a running server").out;
-        assert!(out.wait(text).is_some(), "no line with `{text}` in {:#?}", out.all());
+        out.wait_for(text, 1);
+        assert!(out.first(text).is_some(), "no line with `{text}` in {:#?}", out.all());
         out.all()
     }
 }
@@ -188,7 +202,8 @@ impl Running {
         let mut child = piped.spawn().expect("the program starts");
         let out = Lines::of(child.stdout.take().expect("a pipe"));
         let log = Lines::of(child.stderr.take().expect("a pipe"));
-        let ready = out.wait("listening on http://");
+        out.wait_for("listening on http://", 1);
+        let ready = out.first("listening on http://");
         let address = ready.as_deref().and_then(|line| line.rsplit_once("http://")?.1.parse().ok());
         let Some(address) = address else {
             // It may have ended already.
@@ -230,14 +245,17 @@ impl Lines {
         self.more.notify_all();
     }
 
-    /// The first line that holds `text`; `None` if the pipe ends or patience does.
-    fn wait(&self, text: &str) -> Option<String> {
+    /// Waits until `count` lines hold `text`, the pipe ends, or patience does.
+    fn wait_for(&self, text: &str, count: usize) {
         let state = self.state.lock().expect("no reader panics");
-        let absent = |(lines, ended): &mut (Vec<String>, bool)| {
-            !*ended && !lines.iter().any(|line| line.contains(text))
+        let fewer = |(lines, ended): &mut (Vec<String>, bool)| {
+            !*ended && lines.iter().filter(|line| line.contains(text)).count() < count
         };
-        let (state, _) = self.more.wait_timeout_while(state, PATIENCE, absent).expect("no reader panics");
-        state.0.iter().find(|line| line.contains(text)).cloned()
+        drop(self.more.wait_timeout_while(state, PATIENCE, fewer).expect("no reader panics"));
+    }
+
+    fn first(&self, text: &str) -> Option<String> {
+        self.all().into_iter().find(|line| line.contains(text))
     }
 
     fn all(&self) -> Vec<String> {

@@ -4,14 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use sealpost_tests::{
-    API_KEY, Api, DOMAIN, Receiver, Reply, Response, SIGNING_KEY, Server, basic, signature,
-};
+use sealpost_tests::{API_KEY, Api, DOMAIN, Response, Server, basic};
 use serde_json::Value;
-
-fn webhooks() -> String {
-    format!("/v3/domains/{DOMAIN}/webhooks")
-}
 
 fn events() -> String {
     format!("/v3/{DOMAIN}/events")
@@ -29,31 +23,6 @@ fn raw(server: &Server, request: &[u8]) -> String {
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).expect("an answer");
     String::from_utf8(answer).expect("UTF-8")
-}
-
-#[test]
-fn three_urls_get_the_event_that_the_events_api_lists() {
-    let (server, receiver) = (Server::start(), Receiver::start());
-    let api = server.api();
-    let urls = ["/a", "/b", "/c"].map(|path| receiver.url(path));
-    let fields = [("id", "clicked"), ("url", &urls[0]), ("url", &urls[1]), ("url", &urls[2])];
-    let created = api.multipart("POST", &webhooks(), &fields).expect(200);
-    assert_eq!(created.json()["webhook"]["urls"], serde_json::json!(urls));
-
-    let event = r#"{"event":"clicked","id":"x-1","timestamp":1700000000.1250,"recipient":"a@b.test"}"#;
-    let answer = submit(&api, event).expect(200);
-    let expected = r#"{"items":[{"id":"x-1","timestamp":1700000000.1250,"deliveries":3,"duplicate":false}]}"#;
-    assert_eq!(answer.text(), format!("{expected}\n"));
-
-    let requests = receiver.wait_for(3);
-    let listed = api.get(&events()).expect(200).text();
-    for request in &requests {
-        signature::check(&request.body, SIGNING_KEY);
-        let data = str::from_utf8(request.event_data()).unwrap();
-        assert!(listed.starts_with(&format!("{{\"items\":[{data}],")), "{listed}");
-    }
-    let paths: BTreeSet<_> = requests.iter().map(|request| request.path.as_str()).collect();
-    assert_eq!(paths, BTreeSet::from(["/a", "/b", "/c"]));
 }
 
 #[test]
@@ -167,23 +136,6 @@ fn a_body_of_unknown_length_is_bounded_too() {
 }
 
 #[test]
-fn the_test_call_tells_what_the_receiver_answered() {
-    let server = Server::start();
-    let receiver = Receiver::start().answering([Reply::Status(200), Reply::Status(406)]);
-    let path = format!("{}/unsubscribed/test", webhooks());
-    let test = |url: &str| server.api().multipart("PUT", &path, &[("url", url)]);
-    let url = receiver.url("/t");
-    assert_eq!(test(&url).expect(200).text(), "{\"code\":null,\"message\":\"the receiver answered 200\"}\n");
-    assert_eq!(test(&url).expect(200).json()["code"], 406);
-    assert_eq!(test("http://169.254.169.254/latest").status, 400);
-    signature::check(&receiver.requests()[0].body, SIGNING_KEY);
-    assert_eq!(receiver.requests()[0].json()["event-data"]["event"], "unsubscribed");
-    let nobody = format!("http://{}/", Receiver::start().stop());
-    assert_eq!(test(&nobody).expect(200).json()["code"], 0);
-    assert_eq!(server.api().get(&events()).expect(200).json()["items"], serde_json::json!([]));
-}
-
-#[test]
 fn links_lead_where_the_public_address_says() {
     let server = Server::with(&[("server.public_url", "https://events.example.com/mail/")]);
     let page = server.api().get(&events()).expect(200).json();
@@ -194,7 +146,14 @@ fn links_lead_where_the_public_address_says() {
 #[test]
 fn no_request_however_broken_ends_the_server_or_makes_it_stumble() {
     let server = Server::start();
-    let paths = [&events(), &webhooks(), "/v3/domains", "/v3/%ff/events", "/v3/a%2fb/events/%00", "/%"];
+    let paths = [
+        &events(),
+        "/v3/domains/example.com/webhooks",
+        "/v3/domains",
+        "/v3/%ff/events",
+        "/v3/a%2fb/events/%00",
+        "/%",
+    ];
     let types = [
         "application/json",
         "application/x-ndjson",

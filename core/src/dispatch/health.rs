@@ -8,7 +8,8 @@ pub enum Health {
     Up,
     /// The last attempt failed, or none was made yet: one attempt in flight at a time.
     Suspect {
-        /// Transport failures in a row, below [`Health::DOWN_AFTER`]. An answer of any status resets it.
+        /// Transport failures in a row, below [`Health::DOWN_AFTER`]; more count as one below it. An answer of
+        /// any status resets it.
         failures: u8,
     },
     /// [`Health::DOWN_AFTER`] transport failures in a row: one delivery probes, the others wait.
@@ -27,6 +28,7 @@ impl Health {
     pub const fn to_byte(self) -> u8 {
         match self {
             Self::Up => 0,
+            Self::Suspect { failures } if failures >= Self::DOWN_AFTER => Self::DOWN_AFTER,
             Self::Suspect { failures } => 1 + failures,
             Self::Down => u8::MAX,
         }
@@ -46,7 +48,7 @@ impl Health {
     pub(super) const fn after_transport_failure(self) -> Self {
         match self {
             Self::Up => Self::Suspect { failures: 1 },
-            Self::Suspect { failures } if failures + 1 < Self::DOWN_AFTER => {
+            Self::Suspect { failures } if failures < Self::DOWN_AFTER - 1 => {
                 Self::Suspect { failures: failures + 1 }
             }
             Self::Suspect { .. } | Self::Down => Self::Down,
@@ -77,5 +79,8 @@ mod tests {
         assert_eq!(Health::from_byte(Health::Up.to_byte()), Health::Up);
         assert_eq!(Health::from_byte(Health::Down.to_byte()), Health::Down);
         assert_eq!(Health::from_byte(77), Health::UNPROVEN);
+        let beyond = Health::Suspect { failures: 255 };
+        assert_eq!(Health::from_byte(beyond.to_byte()), Health::Suspect { failures: 9 });
+        assert_eq!(beyond.after_transport_failure(), Health::Down);
     }
 }

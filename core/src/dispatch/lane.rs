@@ -2,11 +2,12 @@
 
 use super::health::Health;
 use super::slot::NIL;
+use crate::time::Instant;
 
 /// "No lane", where a lane's index stands.
 pub(super) const NO_LANE: u16 = u16::MAX;
 
-/// Room for one endpoint. The caller owns the memory: `[Lane::CLOSED; 8]` takes 288 bytes.
+/// Room for one endpoint. The caller owns the memory: `[Lane::CLOSED; 8]` takes 384 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Lane {
     /// First slot of the ready queue; the next free lane while the lane is closed.
@@ -16,6 +17,8 @@ pub struct Lane {
     pub(super) held: u32,
     /// While down: the one delivery that may fly.
     pub(super) probe: u32,
+    /// When the probe's schedule will have passed.
+    pub(super) probe_until: Instant,
     /// Attempts not recorded yet.
     pub(super) flying: u16,
     /// The endpoint's own limit of attempts in flight.
@@ -28,7 +31,7 @@ pub struct Lane {
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Lane>() <= 36);
+const _: () = assert!(size_of::<Lane>() <= 48);
 
 /// The rings of lanes. A lane is at most once in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,7 @@ impl Lane {
         tail: NIL,
         held: 0,
         probe: NIL,
+        probe_until: Instant::ORIGIN,
         flying: 0,
         cap: 0,
         window: 0,

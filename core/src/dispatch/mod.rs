@@ -31,12 +31,14 @@
 //! Lanes with a ready delivery form two rings, each served round robin: *up*, and *suspect* (the last attempt
 //! failed, or none was made yet). The rings take turns. A suspect lane has one attempt in flight, and all
 //! suspects together at most three quarters of all, so that dead endpoints never take the room of healthy ones.
-//! After [`Health::DOWN_AFTER`] transport failures in a row a lane is *down*: its oldest due delivery is the
-//! probe, which keeps its slot and spends its own schedule; the others wait without spending attempts, and are
-//! exhausted when what was left of their schedule has passed. A lane starts with one attempt in flight and
-//! gains one with each success, which doubles it each round.
+//! After [`Health::DOWN_AFTER`] transport failures in a row a lane is *down*, and one delivery at a time
+//! probes it: first the one that failed last, then the oldest that is due. A probe comes back after the first
+//! step of the schedule and spends no attempt; the others wait and spend none either. Each, the probe too, is
+//! exhausted when what was left of its schedule has passed. A lane that is not up starts with one attempt in
+//! flight and gains one with each success, which doubles it each round.
 //!
-//! No step looks at all slots, except [`cancel_lane`]; timers cost O(log slots).
+//! An attempt, an outcome and a record cost O(1), a timer O(log slots). [`cancel`] walks one lane's queue,
+//! [`cancel_lane`] all slots; after a probe has failed, the queues of the lanes that are down are walked once.
 //!
 //! [`in_flight`]: Dispatcher::in_flight
 //! [`occupied`]: Dispatcher::occupied
@@ -120,7 +122,8 @@ impl Default for Limits {
     }
 }
 
-/// Names one attempt of a delivery: slot index and generation. Stale once the attempt is recorded.
+/// Names a delivery in its slot, and from [`Dispatcher::poll_attempt`] on one attempt of it: slot index and
+/// generation. Good until the next attempt starts or the delivery leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ticket {

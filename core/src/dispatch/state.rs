@@ -112,7 +112,6 @@ where
             }
             (Phase::Ready, _) => {
                 self.unqueue(slot.lane, index);
-                self.watch(slot.lane);
                 self.settle(index, End::Cancelled);
             }
             (Phase::Flying | Phase::Overdue, _) | (Phase::Recording, End::Kept) => {
@@ -120,6 +119,8 @@ where
             }
             (Phase::Settled, End::Kept | End::Leaves) => {
                 self.edit(index, |slot| slot.set_end(End::Cancelled));
+                self.dismiss_probe(index);
+                self.seat(slot.lane);
             }
             _ => return Err(Stale),
         }
@@ -128,6 +129,11 @@ where
 
     /// Cancels everything that the lane holds. Looks at every slot that was ever used.
     pub fn cancel_lane(&mut self, lane: LaneId) {
+        let mut queue = self.ready(lane.0);
+        self.set_ready(lane.0, Queue::new());
+        while let Some(index) = queue.pop(self.window.slots_mut()) {
+            self.settle(index, End::Cancelled);
+        }
         for index in 0..self.window.touched() {
             let slot = self.slot(index);
             if slot.lane == lane.0 && slot.phase() != Phase::Free {
@@ -242,6 +248,10 @@ where
         let index = lane.head;
         self.unqueue(id, index);
         let suspect = lane.health != Health::Up;
+        if lane.health == Health::Down && lane.probe == NIL {
+            let until = self.expiry(self.slot(index));
+            self.edit_lane(id, |lane| (lane.probe, lane.probe_until) = (index, until));
+        }
         let deadline = now.after(self.limits.deadline);
         self.edit(index, |slot| {
             slot.set_phase(Phase::Flying);
@@ -254,13 +264,7 @@ where
         self.timers.insert(self.window.slots_mut(), index);
         self.flying += 1;
         self.suspects_flying += u32::from(suspect);
-        self.edit_lane(id, |lane| {
-            lane.flying = lane.flying.saturating_add(1);
-            if lane.health == Health::Down {
-                lane.probe = index;
-            }
-        });
-        self.watch(id);
+        self.edit_lane(id, |lane| lane.flying = lane.flying.saturating_add(1));
         self.seat(id);
         let Slot { key, attempts, generation, .. } = self.slot(index);
         Some(Attempt {
@@ -343,15 +347,16 @@ where
     fn make_ready(&mut self, index: u32) {
         self.edit(index, |slot| slot.set_phase(Phase::Ready));
         let slot = self.slot(index);
-        let lane = self.lane(slot.lane);
-        let mut queue = Queue { head: lane.head, tail: lane.tail };
-        if lane.health == Health::Down && lane.probe == index {
+        let mut queue = self.ready(slot.lane);
+        if self.lane(slot.lane).probe == index {
             queue.push_front(self.window.slots_mut(), index);
         } else {
             queue.push(self.window.slots_mut(), index);
         }
-        self.edit_lane(slot.lane, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
-        self.watch(slot.lane);
+        self.set_ready(slot.lane, queue);
+        if self.has_failed_probe(slot.lane) {
+            self.sweep_by(self.expiry(slot));
+        }
         self.seat(slot.lane);
     }
 
@@ -359,49 +364,63 @@ where
     fn judge(&mut self, now: Instant, index: u32, outcome: Outcome) {
         let slot = self.slot(index);
         let end = match outcome {
-            Outcome::Acknowledged => End::Acknowledged,
-            Outcome::Refused { .. } => End::Refused,
-            Outcome::Retry { after, .. } => {
-                let jitter = self.next_jitter();
-                match self.limits.schedule.wait(slot.attempts, after, jitter) {
-                    _ if slot.end() == End::CancelNext => End::Cancelled,
-                    Some(wait) => self.postpone(now, index, wait),
-                    None => End::Exhausted,
+            Outcome::Acknowledged => {
+                self.edit_lane(slot.lane, Lane::succeeded);
+                End::Acknowledged
+            }
+            Outcome::Refused { .. } => {
+                self.edit_lane(slot.lane, Lane::succeeded);
+                End::Refused
+            }
+            Outcome::Retry { fault, after } => {
+                self.edit_lane(slot.lane, |lane| lane.failed(fault.is_transport()));
+                let lane = self.lane(slot.lane);
+                let probes = lane.health == Health::Down && (lane.probe == NIL || lane.probe == index);
+                match slot.end() {
+                    End::CancelNext => End::Cancelled,
+                    _ if probes => self.probe_again(now, index),
+                    _ => self.postpone(now, index, after),
                 }
             }
         };
-        match outcome {
-            Outcome::Acknowledged | Outcome::Refused { .. } => {
-                self.edit_lane(slot.lane, Lane::succeeded);
-            }
-            Outcome::Retry { fault, .. } => {
-                self.edit_lane(slot.lane, |lane| lane.failed(fault.is_transport()));
-            }
-        }
-        let end = self.appoint_probe(slot.lane, index, end);
         self.settle(index, end);
+        if self.lane(slot.lane).health == Health::Down && !self.probe_is_out(slot.lane) {
+            self.sweep_lane(now, slot.lane);
+        }
     }
 
-    fn postpone(&mut self, now: Instant, index: u32, wait: Duration) -> End {
+    /// The delivery waits for the next step of its schedule, here or in storage.
+    fn postpone(&mut self, now: Instant, index: u32, after: Option<Duration>) -> End {
+        let jitter = self.next_jitter();
+        let Some(wait) = self.limits.schedule.wait(self.slot(index).attempts, after, jitter) else {
+            return End::Exhausted;
+        };
         self.edit(index, |slot| slot.due = now.after(wait));
         if wait <= self.limits.keep { End::Kept } else { End::Leaves }
     }
 
-    /// A lane that is down and has no probe makes it of the delivery that just failed. A probe is kept in its
-    /// slot however long its wait: without it, everything else of the lane would be tried in its place.
-    fn appoint_probe(&mut self, id: u16, index: u32, end: End) -> End {
-        let lane = self.lane(id);
-        if lane.health != Health::Down {
-            return end;
+    /// The delivery is, or becomes, the probe of its lane. A probe comes back after the first step of the
+    /// schedule, so that an endpoint is soon known to be back, and keeps its slot until then, or everything else
+    /// of the lane would be tried in its place. Probing spends no attempt; what ends it is time.
+    fn probe_again(&mut self, now: Instant, index: u32) -> End {
+        let slot = self.slot(index);
+        let schedule = self.limits.schedule;
+        self.down.push(self.window.lanes_mut(), slot.lane);
+        if self.lane(slot.lane).probe == index {
+            self.edit(index, |slot| slot.attempts = slot.attempts.saturating_sub(1));
+        } else {
+            let Some(step) = schedule.wait(slot.attempts, None, 0) else { return End::Exhausted };
+            let until = now.after(step).after(schedule.remaining(slot.attempts));
+            self.edit_lane(slot.lane, |lane| (lane.probe, lane.probe_until) = (index, until));
         }
-        self.down.push(self.window.lanes_mut(), id);
-        self.watch(id);
-        match end {
-            End::Kept | End::Leaves if lane.probe == NIL || lane.probe == index => {
-                self.edit_lane(id, |lane| lane.probe = index);
+        let jitter = self.next_jitter();
+        let until = self.lane(slot.lane).probe_until;
+        match schedule.wait(1, None, jitter) {
+            Some(wait) if now < until => {
+                self.edit(index, |slot| slot.due = now.after(wait).min(until));
                 End::Kept
             }
-            _ => end,
+            _ => End::Exhausted,
         }
     }
 
@@ -412,11 +431,18 @@ where
             slot.set_end(end);
         });
         self.records.push(self.window.slots_mut(), index);
-        let id = self.slot(index).lane;
-        if end != End::Kept && self.lane(id).probe == index {
-            self.edit_lane(id, |lane| lane.probe = NIL);
+        if end != End::Kept {
+            self.dismiss_probe(index);
         }
-        self.seat(id);
+        self.seat(self.slot(index).lane);
+    }
+
+    fn dismiss_probe(&mut self, index: u32) {
+        self.edit_lane(self.slot(index).lane, |lane| {
+            if lane.probe == index {
+                lane.probe = NIL;
+            }
+        });
     }
 
     /// The slot is nobody's again.
@@ -427,33 +453,63 @@ where
         self.want_refill(id);
     }
 
-    /// Ends what waits behind the probe of a lane that is down and has run out of schedule.
+    /// Ends what has run out of schedule behind probes that have failed and not come back yet. While a probe
+    /// is ready or flies nothing is ended: it may show that the endpoint is up again.
     fn sweep(&mut self, now: Instant) {
         self.sweep_at = None;
-        let mut rest = LaneQueue::new(Ring::Down);
-        core::mem::swap(&mut rest, &mut self.down);
-        while let Some(id) = rest.pop(self.window.lanes_mut()) {
+        let mut down = core::mem::replace(&mut self.down, LaneQueue::new(Ring::Down));
+        while let Some(id) = down.pop(self.window.lanes_mut()) {
             if self.lane(id).health != Health::Down || !self.lane(id).is_open() {
                 continue;
             }
-            let mut head = self.lane(id).head;
-            while head != NIL && self.expiry(self.slot(head)) <= now {
-                self.unqueue(id, head);
-                self.settle(head, End::Exhausted);
-                head = self.lane(id).head;
-            }
             self.down.push(self.window.lanes_mut(), id);
-            self.watch(id);
+            if self.has_failed_probe(id) {
+                self.sweep_lane(now, id);
+            }
         }
     }
 
-    /// Sees to it that the sweep comes when the first in the queue of a lane that is down runs out of schedule.
-    fn watch(&mut self, id: u16) {
-        let lane = self.lane(id);
-        if lane.health == Health::Down && lane.head != NIL {
-            let expiry = self.expiry(self.slot(lane.head));
-            self.sweep_at = Some(self.sweep_at.map_or(expiry, |at| at.min(expiry)));
+    fn sweep_lane(&mut self, now: Instant, id: u16) {
+        if self.limits.schedule.attempts() == 1 {
+            // Without retries nothing ever waits behind a probe: it ends with its one attempt.
+            return;
         }
+        let (mut queue, mut rest) = (self.ready(id), Queue::new());
+        self.set_ready(id, rest);
+        while let Some(index) = queue.pop(self.window.slots_mut()) {
+            let expiry = self.expiry(self.slot(index));
+            if expiry <= now {
+                self.settle(index, End::Exhausted);
+            } else {
+                rest.push(self.window.slots_mut(), index);
+                self.sweep_by(expiry);
+            }
+        }
+        self.set_ready(id, rest);
+    }
+
+    /// Whether a probe has failed and will come back.
+    fn has_failed_probe(&self, id: u16) -> bool {
+        self.lane(id).probe != NIL && !self.probe_is_out(id)
+    }
+
+    /// Whether a probe is about to tell how the endpoint is.
+    fn probe_is_out(&self, id: u16) -> bool {
+        let probe = self.slot(self.lane(id).probe).phase();
+        matches!(probe, Phase::Ready | Phase::Flying | Phase::Overdue)
+    }
+
+    fn sweep_by(&mut self, at: Instant) {
+        self.sweep_at = Some(self.sweep_at.map_or(at, |other| other.min(at)));
+    }
+
+    fn ready(&self, id: u16) -> Queue {
+        let Lane { head, tail, .. } = self.lane(id);
+        Queue { head, tail }
+    }
+
+    fn set_ready(&mut self, id: u16, queue: Queue) {
+        self.edit_lane(id, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
     }
 
     fn seat(&mut self, id: u16) {
@@ -469,10 +525,9 @@ where
     }
 
     fn unqueue(&mut self, id: u16, index: u32) {
-        let lane = self.lane(id);
-        let mut queue = Queue { head: lane.head, tail: lane.tail };
+        let mut queue = self.ready(id);
         queue.unlink(self.window.slots_mut(), index);
-        self.edit_lane(id, |lane| (lane.head, lane.tail) = (queue.head, queue.tail));
+        self.set_ready(id, queue);
     }
 
     fn next_jitter(&mut self) -> u32 {

@@ -151,6 +151,24 @@ mod tests {
     }
 
     #[test]
+    fn any_order_of_dues_stays_in_order_when_any_entry_leaves() {
+        let mut word = 1_u32;
+        for _ in 0..500 {
+            let dues: [u64; 15] = core::array::from_fn(|_| {
+                word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                u64::from(word >> 24)
+            });
+            let gone = word as usize % dues.len();
+            let (mut slots, mut timers) = timed(&dues);
+            timers.remove(&mut slots, gone as u32);
+            let mut rest = dues.to_vec();
+            rest.remove(gone);
+            rest.sort_unstable();
+            assert_eq!(drain(&mut slots, &mut timers), rest);
+        }
+    }
+
+    #[test]
     fn removing_what_is_not_timed_does_nothing() {
         let (mut slots, mut timers) = timed(&[5, 3]);
         timers.remove(&mut slots, 9);

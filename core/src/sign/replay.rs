@@ -2,43 +2,53 @@
 
 use core::fmt;
 
-/// Remembers the last `N` verified signatures, so that a payload counts once.
+/// Where verified signatures are remembered, so that a payload counts once.
 ///
-/// Only what passed the other checks gets in, so nobody without the key can fill it. When it is full the
-/// oldest leaves: for no replay to pass, `N` must be at least the number of payloads that arrive within the
-/// acceptance window. It keeps 32 bytes each and compares with all of them; it does not outlive the process.
+/// [`ReplayGuard`] remembers in this process; an array of the caller's, `[[u8; 32]]`, does the same in memory
+/// whose size is known only at run time. Receivers that run as several processes implement this over a place
+/// that they share.
 ///
-/// It remembers the signature rather than the token, since a signature stands for token *and* timestamp:
-/// digits moved from the one into the other change neither the signature nor what this guard sees.
-#[derive(Clone)]
-pub struct ReplayGuard<const N: usize> {
-    seen: [[u8; 32]; N],
-    /// How many of them are taken.
-    len: usize,
-    /// Where the next one goes: the place of the oldest, once all are taken.
-    next: usize,
+/// Signatures are remembered rather than tokens, since a signature stands for token *and* timestamp: digits
+/// moved from the one into the other change neither the signature nor what is seen here.
+pub trait Remember {
+    /// Remembers this signature; `false` if it is known already. Called last, for what passed every other
+    /// check, so nobody without the key can fill the memory.
+    fn remember(&mut self, signature: &[u8; 32]) -> bool;
 }
+
+/// Remembers the last `N` verified signatures.
+///
+/// When it is full the oldest leaves: for no replay to pass, `N` must be at least the number of payloads that
+/// arrive within the acceptance window. It keeps 32 bytes each, compares with all of them and moves them on;
+/// it does not outlive the process.
+#[derive(Clone)]
+pub struct ReplayGuard<const N: usize>([[u8; 32]; N]);
 
 impl<const N: usize> ReplayGuard<N> {
     /// A guard that has seen nothing. `N` must not be zero, which is checked at compile time.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(N > 0, "a replay guard that remembers nothing guards nothing") };
-        Self { seen: [[0; 32]; N], len: 0, next: 0 }
+        Self([[0; 32]; N])
     }
+}
 
-    /// Remembers this signature; `false` if it is a replay.
-    pub(super) fn admit(&mut self, signature: &[u8; 32]) -> bool {
-        if self.seen.iter().take(self.len).any(|seen| seen == signature) {
+impl<const N: usize> Remember for ReplayGuard<N> {
+    fn remember(&mut self, signature: &[u8; 32]) -> bool {
+        self.0.remember(signature)
+    }
+}
+
+/// The newest first. Zeros stand for a free place: no key makes a signature of zeros in the lifetime of this
+/// universe. An empty array remembers nothing.
+impl Remember for [[u8; 32]] {
+    fn remember(&mut self, signature: &[u8; 32]) -> bool {
+        if self.contains(signature) {
             return false;
         }
-        if let Some(place) = self.seen.get_mut(self.next) {
-            *place = *signature;
-        }
-        self.len = self.len.saturating_add(1).min(N);
-        self.next = self.next.saturating_add(1);
-        if self.next >= N {
-            self.next = 0;
+        let mut newer = *signature;
+        for place in self {
+            newer = core::mem::replace(place, newer);
         }
         true
     }
@@ -46,7 +56,8 @@ impl<const N: usize> ReplayGuard<N> {
 
 impl<const N: usize> fmt::Debug for ReplayGuard<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplayGuard").field("seen", &self.len).finish_non_exhaustive()
+        let seen = self.0.iter().filter(|seen| **seen != [0; 32]).count();
+        f.debug_struct("ReplayGuard").field("seen", &seen).finish_non_exhaustive()
     }
 }
 
@@ -58,15 +69,24 @@ impl<const N: usize> Default for ReplayGuard<N> {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]
     fn the_oldest_is_forgotten_first() {
         let mut guard = ReplayGuard::<2>::new();
-        assert!(guard.admit(&[1; 32]) && guard.admit(&[2; 32]));
-        assert!(!guard.admit(&[1; 32]));
-        assert!(guard.admit(&[3; 32]));
-        assert!(guard.admit(&[1; 32]), "the first of three no longer fits into two");
-        assert!(!guard.admit(&[3; 32]));
+        assert!(guard.remember(&[1; 32]) && guard.remember(&[2; 32]));
+        assert!(!guard.remember(&[1; 32]));
+        assert!(guard.remember(&[3; 32]));
+        assert!(guard.remember(&[1; 32]), "the first of three no longer fits into two");
+        assert!(!guard.remember(&[3; 32]));
+    }
+
+    #[test]
+    fn debug_tells_how_many_and_not_which() {
+        let mut guard = ReplayGuard::<2>::new();
+        guard.remember(&[7; 32]);
+        assert_eq!(format!("{guard:?}"), "ReplayGuard { seen: 1, .. }");
     }
 }

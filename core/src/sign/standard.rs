@@ -6,6 +6,7 @@ use core::fmt;
 use hmac::{KeyInit, Mac};
 
 use super::key::HmacSha256;
+use super::replay::Remember;
 use super::verify::{VerifyError, check_age, seconds};
 use crate::base64;
 use crate::decimal::Decimal;
@@ -65,31 +66,32 @@ impl EndpointSecret {
 
     /// Verifies what came in the three headers with the body, whose chunks may be cut anywhere. `signatures`
     /// is a list separated by spaces, of which one must be this secret's; the timestamp must lie within
-    /// `window` of `now`. A known `id` is not an error of the sender but a repetition: to be ignored by
-    /// the receiver.
+    /// `window` of `now`, and `guard` must not have seen the signature before. A known `id` under a new
+    /// signature is no replay but the sender's next attempt: acknowledge it, and count it once.
     ///
     /// # Errors
-    /// [`VerifyError::Malformed`], [`VerifyError::WrongSignature`] or [`VerifyError::Stale`].
+    /// See [`VerifyError`]; never [`VerifyError::NotJson`]. `guard` remembers nothing unless the message is
+    /// verified.
     pub fn verify(
         &self,
         headers: StandardHeaders<'_>,
         chunks: &[&[u8]],
         now: UnixTime,
         window: Duration,
+        guard: &mut (impl Remember + ?Sized),
     ) -> Result<(), VerifyError> {
         let timestamp = seconds(headers.timestamp)?;
         let mac = self.mac(headers.id, headers.timestamp, chunks);
-        let made = |text: &[u8]| {
+        let authentic = |text: &[u8]| {
             let mut signature = [0; 32];
-            text.strip_prefix(VERSION.as_bytes())
-                .and_then(|encoded| base64::decode(encoded, &mut signature))
-                .and_then(|len| signature.get(..len))
-                .is_some_and(|signature| mac.clone().verify_slice(signature).is_ok())
+            let len = base64::decode(text.strip_prefix(VERSION.as_bytes())?, &mut signature)?;
+            let made = mac.clone().verify_slice(signature.get(..len)?).is_ok();
+            made.then_some(signature)
         };
-        if !headers.signatures.as_bytes().split(|byte| *byte == b' ').any(made) {
-            return Err(VerifyError::WrongSignature);
-        }
-        check_age(timestamp, now, window)
+        let mut listed = headers.signatures.as_bytes().split(|byte| *byte == b' ');
+        let signature = listed.find_map(authentic).ok_or(VerifyError::WrongSignature)?;
+        check_age(timestamp, now, window)?;
+        if guard.remember(&signature) { Ok(()) } else { Err(VerifyError::Replayed) }
     }
 
     fn mac(&self, id: &str, timestamp: &str, chunks: &[&[u8]]) -> HmacSha256 {
@@ -193,6 +195,7 @@ mod tests {
     use std::format;
 
     use super::*;
+    use crate::sign::ReplayGuard;
 
     // The secret of the bytes 0 to 63, and its signature as Python's hmac computes it.
     const LONGEST: &str =
@@ -201,6 +204,11 @@ mod tests {
     const BODY: &[u8] = br#"{"hello":"world"}"#;
     const NOW: UnixTime = UnixTime::new(1_529_006_854, 0);
     const WINDOW: Duration = crate::sign::DEFAULT_WINDOW;
+
+    fn verify_at(headers: StandardHeaders<'_>, body: &[u8], now: UnixTime) -> Result<(), VerifyError> {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        secret.verify(headers, &[body], now, WINDOW, &mut ReplayGuard::<1>::new())
+    }
 
     fn headers(signatures: &str) -> StandardHeaders<'_> {
         StandardHeaders { id: "MXcc2gEpS-eN8HfkOnmK2w", timestamp: "1529006854", signatures }
@@ -217,36 +225,40 @@ mod tests {
 
     #[test]
     fn one_good_signature_among_several_verifies() {
-        let secret = EndpointSecret::parse(LONGEST).unwrap();
         for list in [SIGNATURE, &format!("v1,AAAA v1a,x  {SIGNATURE}"), &format!("{SIGNATURE} v2,y")] {
-            assert_eq!(secret.verify(headers(list), &[BODY], NOW, WINDOW), Ok(()), "{list}");
+            assert_eq!(verify_at(headers(list), BODY, NOW), Ok(()), "{list}");
         }
     }
 
     #[test]
     fn an_altered_body_id_or_signature_does_not_verify() {
-        let secret = EndpointSecret::parse(LONGEST).unwrap();
         let good = headers(SIGNATURE);
         let other_id = StandardHeaders { id: "other", ..good };
         for (headers, body) in
             [(good, &BODY[1..]), (other_id, BODY), (headers(""), BODY), (headers("v1,"), BODY)]
         {
-            assert_eq!(
-                secret.verify(headers, &[body], NOW, WINDOW),
-                Err(VerifyError::WrongSignature),
-                "{headers:?}"
-            );
+            assert_eq!(verify_at(headers, body, NOW), Err(VerifyError::WrongSignature), "{headers:?}");
         }
     }
 
     #[test]
     fn a_true_signature_outside_the_window_is_stale() {
-        let secret = EndpointSecret::parse(LONGEST).unwrap();
         let later = UnixTime::new(NOW.secs() + 301, 0);
-        assert_eq!(
-            secret.verify(headers(SIGNATURE), &[BODY], later, WINDOW),
-            Err(VerifyError::Stale { age: 301 })
-        );
+        assert_eq!(verify_at(headers(SIGNATURE), BODY, later), Err(VerifyError::Stale { age: 301 }));
+    }
+
+    #[test]
+    fn a_second_time_is_a_replay_and_the_next_attempt_is_none() {
+        let secret = EndpointSecret::parse(LONGEST).unwrap();
+        let mut guard = ReplayGuard::<4>::new();
+        let mut verify = |headers| secret.verify(headers, &[BODY], NOW, WINDOW, &mut guard);
+        assert_eq!(verify(headers("v1,")), Err(VerifyError::WrongSignature));
+        assert_eq!(verify(headers(SIGNATURE)), Ok(()));
+        assert_eq!(verify(headers(SIGNATURE)), Err(VerifyError::Replayed));
+
+        let next = secret.sign("MXcc2gEpS-eN8HfkOnmK2w", UnixTime::new(NOW.secs() + 1, 0), &[BODY]);
+        let next_attempt = StandardHeaders { timestamp: "1529006855", ..headers(next.as_str()) };
+        assert_eq!(verify(next_attempt), Ok(()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use core::fmt;
 use super::block::ReceivedBlock;
 use super::hex;
 use super::key::SigningKey;
-use super::replay::ReplayGuard;
+use super::replay::Remember;
 use crate::decimal;
 use crate::json::{self, InputError, RawJson};
 use crate::time::{Duration, UnixTime};
@@ -46,12 +46,12 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_mins(5);
 /// assert_eq!(again, Err(VerifyError::Replayed));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn verify<'a, const N: usize>(
+pub fn verify<'a>(
     body: &'a [u8],
     key: &SigningKey,
     now: UnixTime,
     window: Duration,
-    guard: &mut ReplayGuard<N>,
+    guard: &mut (impl Remember + ?Sized),
 ) -> Result<Verified<'a>, VerifyError> {
     let payload = json::check(body).map_err(VerifyError::NotJson)?;
     let block = ReceivedBlock::in_payload(payload)?;
@@ -71,25 +71,26 @@ pub struct Verified<'a> {
     pub event_data: RawJson<'a>,
 }
 
-/// Verifies a signature block on its own, for receivers that have taken the payload apart, in this order: the signature, in constant time; the timestamp, which must lie
-/// within `window` of `now` on either side; then `guard`, which must not have seen it before.
+/// Verifies a signature block on its own, for receivers that have taken the payload apart, in this order:
+/// the signature, in constant time; the timestamp, which must lie within `window` of `now` on either side;
+/// then `guard`, which must not have seen it before.
 ///
 /// The signature counts if `key` made it, or if it made the `parent-signature`: the one that the key's
 /// owner looks at depends on whether the domain belongs to a subaccount.
 ///
 /// # Errors
 /// See [`VerifyError`]. `guard` remembers nothing unless the block is verified.
-pub fn verify_block<'a, const N: usize>(
+pub fn verify_block<'a>(
     block: &ReceivedBlock<'a>,
     key: &SigningKey,
     now: UnixTime,
     window: Duration,
-    guard: &mut ReplayGuard<N>,
+    guard: &mut (impl Remember + ?Sized),
 ) -> Result<VerifiedBlock<'a>, VerifyError> {
     let timestamp = seconds(block.timestamp)?;
     let signature = authentic(block, key)?;
     check_age(timestamp, now, window)?;
-    if !guard.admit(&signature) {
+    if !guard.remember(&signature) {
         return Err(VerifyError::Replayed);
     }
     Ok(VerifiedBlock { timestamp, token: block.token })
@@ -173,7 +174,7 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
-    use crate::sign::Token;
+    use crate::sign::{ReplayGuard, Token};
 
     const SIGNED: u64 = 1_529_006_854;
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
-use crate::storage::{StoreError, WebhookError};
+use crate::storage::{QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Error {
     NoSigningKey,
     /// A cursor that this server never gave out for this domain.
     BadCursor,
+    /// Too many events had to be looked at, one by one, to fill a page.
+    TooManyToFilter,
     /// A parameter that must be there is not.
     Missing(&'static str),
     /// A parameter says something that it cannot say.
@@ -58,6 +60,8 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The body was not complete in time.
+    BodyLate,
     /// More events in one body than are taken at once.
     BatchTooLong {
         /// The limit in events.
@@ -104,10 +108,12 @@ impl Error {
             | Self::DomainTaken
             | Self::NoSigningKey
             | Self::BadCursor
+            | Self::TooManyToFilter
             | Self::Missing(_)
             | Self::Invalid { .. }
             | Self::BadUrl { .. }
             | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Events(_) => StatusCode::BAD_REQUEST,
@@ -143,12 +149,19 @@ impl fmt::Display for Error {
             Self::DomainTaken => f.write_str("This domain name is already taken"),
             Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
             Self::BadCursor => f.write_str("Invalid page: this link was not given out for this domain"),
+            Self::TooManyToFilter => f.write_str(
+                "Too many events to filter: no page was full after 5 seconds; ask for a narrower range of 'begin' \
+                 and 'end', or for an 'event', 'recipient', 'message-id', 'tags' or 'severity' too",
+            ),
             Self::Missing(parameter) => write!(f, "Missing parameter '{parameter}'"),
             Self::Invalid { parameter, reason } => write!(f, "Invalid parameter '{parameter}': {reason}"),
             Self::BadUrl { shown, reason } => write!(f, "{shown} is not a valid url: {reason}"),
             Self::BodyTooLarge { limit } => {
                 write!(f, "The body is too large: this route takes at most {limit} bytes")
             }
+            Self::BodyLate => f.write_str(
+                "The body did not arrive in time: server.request_timeout says how long it may take",
+            ),
             Self::BatchTooLong { limit } => {
                 write!(f, "The body holds too many events: at most {limit} are taken at once")
             }
@@ -201,6 +214,15 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(_: StoreError) -> Self {
         Self::Unavailable
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::TooLong => Self::TooManyToFilter,
+            QueryError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Both forms that Mailgun documents are read: `multipart/form-data`, with its boundary quoted or not, and
 //! `application/x-www-form-urlencoded`. Names may carry the `[]` that some clients append to lists.
 
+use std::io::{self, ErrorKind};
+
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -87,7 +89,16 @@ pub(super) async fn read(mut request: Request, limit: usize) -> Result<Bytes, Er
     DefaultBodyLimit::max(limit).apply(&mut request);
     Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
+        _ if is_late(&rejection) => Error::BodyLate,
         _ => unreadable("it ended before it was complete"),
+    })
+}
+
+/// Whether the body ended because its time was up.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::TimedOut)
     })
 }
 

@@ -14,6 +14,7 @@ use super::split::{SplitError, split};
 use super::{Fault, Note, Rejection, Submission};
 use crate::config::Limits;
 use crate::entropy;
+use crate::filter::Facts;
 use crate::storage::NewEvent;
 
 /// What every event of a submission has in common.
@@ -86,6 +87,7 @@ fn complete(
         timestamp: to_micros(time),
         kind: event.kind,
         webhook: event.webhook(),
+        facts: Facts::of(raw),
         data,
         digest: Sha256::digest(raw.as_bytes()).into(),
         id,

@@ -1,22 +1,20 @@
 //! The listening loop: bounded connections, bounded time for a request to arrive.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::arrival;
 use crate::config;
 
 /// How long requests that are under way may take to be answered once the server stops.
@@ -29,7 +27,7 @@ pub(super) async fn serve(
     config: config::Server,
     mut stop: watch::Receiver<bool>,
 ) {
-    let arrival = config.request_timeout;
+    let within = config.request_timeout;
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
     loop {
@@ -54,12 +52,12 @@ pub(super) async fn serve(
         // Answers are small and written at once; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let router =
-            router.clone().layer(axum::middleware::map_request(move |mut request: Request| async move {
+            router.clone().layer(axum::middleware::from_fn(move |mut request: Request, next| async move {
                 request.extensions_mut().insert(ConnectInfo(peer));
-                request.map(|body| Body::new(Arriving::new(body, arrival)))
+                arrival::answer(within, request, next).await
             }));
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(arrival);
+        http.timer(TokioTimer::new()).header_read_timeout(within);
         let connection = http.serve_connection(
             TokioIo::new(stream),
             TowerToHyperService::new(router.into_service::<Incoming>()),
@@ -75,42 +73,5 @@ pub(super) async fn serve(
     drop(listener);
     if timeout(LAST_ANSWERS, connections.shutdown()).await.is_err() {
         warn!("stopped with requests unanswered");
-    }
-}
-
-/// A request body that has to arrive in time, so that a slow sender holds its place for so long and no longer.
-struct Arriving {
-    body: Body,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl Arriving {
-    fn new(body: Body, within: Duration) -> Self {
-        Self { body, deadline: Box::pin(sleep_until(Instant::now() + within)) }
-    }
-}
-
-impl hyper::body::Body for Arriving {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame);
-        }
-        ready!(self.deadline.as_mut().poll(context));
-        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not arrive in time");
-        Poll::Ready(Some(Err(axum::Error::new(late))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

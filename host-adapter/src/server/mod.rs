@@ -6,6 +6,7 @@
 //! Stopping goes the same way: the listener first, so that nothing new is accepted; then the shards, which
 //! let attempts in flight end; the store last, when everything that is known has been committed.
 
+mod arrival;
 mod keys;
 mod listener;
 mod upkeep;

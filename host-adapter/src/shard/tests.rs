@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Policy, Shard};
+use crate::filter::Facts;
 use crate::secrets::Secret;
 use crate::storage::{Accounting, EndpointUrl, NewEvent, Settings, Store};
 
@@ -100,6 +101,7 @@ impl House {
             timestamp: 1_770_000_000_500_000,
             kind: EventKind::Opened,
             webhook: Some(WebhookKind::Opened),
+            facts: Facts::of_data(&data),
             data,
             digest: [0; 32],
         };

@@ -1,6 +1,6 @@
 //! Events on their way in and out of the store.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sealpost_core::{EventKind, WebhookKind};
@@ -10,6 +10,7 @@ use super::{
     delivery::{Delivery, DeliveryId, Endpoint},
     directory::Domain,
 };
+use crate::filter::{Facts, Filter};
 
 /// Names an event within the store. Assigned when it is committed, in commit order, from 1, and never
 /// again, not even after the event is gone.
@@ -28,6 +29,8 @@ pub struct NewEvent {
     pub webhook: Option<WebhookKind>,
     /// The completed event-data.
     pub data: Bytes,
+    /// What the store indexes of it: [`Facts::of_data`] of `data`.
+    pub facts: Facts,
     /// SHA-256 of the bytes as they were submitted. The same digest under the same id is a repeat.
     pub digest: [u8; 32],
 }
@@ -144,33 +147,77 @@ pub struct EventQuery {
     pub floor: Seq,
     /// Only events committed up to this one, itself included.
     pub snapshot: Seq,
-    /// Only these kinds; empty for all.
-    pub kinds: Vec<EventKind>,
+    /// Only events that pass this.
+    pub filter: Arc<Filter>,
     /// Oldest first; newest first if not.
     pub ascending: bool,
     /// Only events that come after this position in the order asked for.
     pub after: Option<Position>,
     /// At most so many events.
     pub limit: usize,
+    /// When to give up.
+    pub until: Instant,
 }
 
+/// Why a query has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryError {
+    /// Too many events had to be looked at in the time that the query allows.
+    TooLong,
+    /// The store cannot be read.
+    Store(StoreError),
+}
+
+impl From<StoreError> for QueryError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("too many events to look at; ask for a shorter time"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for QueryError {}
+
 impl EventQuery {
-    /// Whether an event is asked for, the limit aside.
-    pub(super) fn matches(&self, position: Position, kind: EventKind) -> bool {
+    /// Whether an event is asked for, limit and filter aside.
+    pub(super) fn covers(&self, position: Position) -> bool {
         (self.from..=self.to).contains(&position.timestamp)
             && position.seq > self.floor
             && position.seq <= self.snapshot
-            && (self.kinds.is_empty() || self.kinds.contains(&kind))
-            && self.after.is_none_or(|after| if self.ascending { position > after } else { position < after })
+            && self.after.is_none_or(|after| after.is_before(position, self.ascending))
     }
 
-    /// Puts events into the order asked for and keeps the first of them.
-    pub(super) fn arrange(&self, events: &mut Vec<StoredEvent>) {
-        events.sort_unstable_by_key(|event| event.position);
-        if !self.ascending {
-            events.reverse();
+    /// The first position that may be asked for.
+    pub(super) fn start(&self) -> Position {
+        let edge = if self.ascending {
+            Position { timestamp: self.from, seq: 0 }
+        } else {
+            Position { timestamp: self.to, seq: Seq::MAX }
+        };
+        match self.after.map(|after| after.beyond(self.ascending)) {
+            Some(after) if edge.is_before(after, self.ascending) => after,
+            _ => edge,
         }
-        events.truncate(self.limit);
+    }
+
+    /// Whether time is up.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// Puts positions into the order asked for.
+    pub(super) fn arrange(&self, positions: &mut [Position]) {
+        positions.sort_unstable();
+        if !self.ascending {
+            positions.reverse();
+        }
     }
 }
 
@@ -181,6 +228,19 @@ pub struct Position {
     pub timestamp: i64,
     /// The event's sequence number.
     pub seq: Seq,
+}
+
+impl Position {
+    /// Whether this comes before another in a listing of this direction.
+    pub(super) fn is_before(self, other: Self, ascending: bool) -> bool {
+        if ascending { self < other } else { self > other }
+    }
+
+    /// The position right after this one in a listing of this direction.
+    pub(super) fn beyond(self, ascending: bool) -> Self {
+        let seq = if ascending { self.seq.saturating_add(1) } else { self.seq.saturating_sub(1) };
+        Self { seq, ..self }
+    }
 }
 
 /// An event of a listing.

@@ -1,6 +1,10 @@
 //! What the tests of the stores have in common: a store on a stage, and short ways to act on it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sealpost_core::{EventKind, Health, Verdict, WebhookKind};
@@ -11,7 +15,7 @@ use super::{
     Delivery, Endpoint, EndpointUrl, EventQuery, Inbox, NewEvent, Seq, Settings, Settled, Store, ToShard,
     wall_millis,
 };
-use crate::secrets::MasterKey;
+use crate::{filter::Facts, secrets::MasterKey};
 
 pub(super) const DOMAIN: &str = "example.com";
 pub(super) const CLICKED: WebhookKind = WebhookKind::Clicked;
@@ -174,14 +178,22 @@ pub(super) fn event_at(id: &str, timestamp: i64) -> NewEvent {
     for (byte, from) in digest.iter_mut().zip(id.bytes()) {
         *byte = from;
     }
+    let data = Bytes::from(format!("{{\"event\":\"clicked\",\"id\":\"{id}\"}}"));
     NewEvent {
         id: id.into(),
         timestamp,
         kind: EventKind::Clicked,
         webhook: Some(CLICKED),
-        data: Bytes::from(format!("{{\"event\":\"clicked\",\"id\":\"{id}\"}}")),
+        facts: Facts::of_data(&data),
+        data,
         digest,
     }
+}
+
+/// An event without a webhook, with more members than `id`.
+pub(super) fn event_with(id: &str, timestamp: i64, kind: EventKind, members: &str) -> NewEvent {
+    let data = Bytes::from(format!("{{\"event\":\"{kind}\",\"id\":\"{id}\",{members}}}"));
+    NewEvent { kind, webhook: None, facts: Facts::of_data(&data), data, ..event_at(id, timestamp) }
 }
 
 /// The same id from another submission.
@@ -197,10 +209,11 @@ pub(super) fn query(snapshot: Seq) -> EventQuery {
         to: i64::MAX,
         floor: 0,
         snapshot,
-        kinds: Vec::new(),
+        filter: Arc::default(),
         ascending: true,
         after: None,
         limit: 100,
+        until: Instant::now() + Duration::from_secs(60),
     }
 }
 

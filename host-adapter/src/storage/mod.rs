@@ -54,6 +54,14 @@
 //! oldest open transaction.) A listing between a floor and a snapshot therefore stays the same until
 //! retention takes events away.
 //!
+//! # Filters
+//! A listing shows the events that pass its [`Filter`](crate::filter::Filter), decided by the event-data
+//! itself. A store keeps an index of each event's [`Facts`](crate::filter::Facts), in the order of listings
+//! for each term, and looks where [`Filter::plan`](crate::filter::Filter::plan) leads: what it asks for by
+//! indexed terms alone then costs what the page holds, however many events there are. (One table of domain,
+//! term, timestamp and sequence number will do, and `postings.rs` does the rest.) Everything else is found by
+//! looking at event after event, and given up at [`EventQuery::until`]. Facts leave with their event.
+//!
 //! # Bounds
 //! See [`Settings`]. A full store answers [`AppendError::Full`] (come back later); little free disk,
 //! [`StoreError::Disk`].
@@ -70,6 +78,7 @@ mod fixture;
 pub mod identity;
 pub mod memory;
 mod outbox;
+mod postings;
 pub mod settings;
 pub mod sqlite;
 pub mod store;
@@ -80,7 +89,9 @@ use std::{fmt, time::SystemTime};
 pub use accounting::Accounting;
 pub use delivery::{Delivery, DeliveryId, Endpoint, EndpointId, EndpointUrl, Settled, ToShard};
 pub use directory::{ApiKey, Directory, Domain, DomainId, MAX_URLS, WebhookError};
-pub use event::{AppendError, Appended, Conflict, EventQuery, NewEvent, Position, Seq, StoredEvent};
+pub use event::{
+    AppendError, Appended, Conflict, EventQuery, NewEvent, Position, QueryError, Seq, StoredEvent,
+};
 pub use identity::Identity;
 pub use memory::Memory;
 pub use outbox::Inbox;

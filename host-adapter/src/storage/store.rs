@@ -6,8 +6,8 @@ use sealpost_core::WebhookKind;
 
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, Retained, Seq, Settings, Settled,
-    Sqlite, StoreError, StoredEvent, WebhookError,
+    EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, QueryError, Retained, Seq,
+    Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
 };
 use crate::secrets::{MasterKey, Secret};
 
@@ -162,11 +162,11 @@ impl Store {
     /// The events that a query asks for, in its order. An unknown domain has none.
     ///
     /// # Errors
-    /// The store cannot be read.
-    pub async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+    /// The store cannot be read, or not in time.
+    pub async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, QueryError> {
         match self {
             Self::Sqlite(store) => store.events(query).await,
-            Self::Memory(store) => Ok(store.events(&query)),
+            Self::Memory(store) => store.events(&query),
         }
     }
 

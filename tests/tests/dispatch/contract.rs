@@ -207,6 +207,23 @@ fn a_late_answer_finds_nobody() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_attempt_is_not_taken_for_one_to_this() {
+    let step = Duration::from_millis(1);
+    let mut world = World::new(Limits { schedule: Schedule::new(&[step]).unwrap(), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..1, lane);
+    let first = world.dispatcher.poll_attempt(world.at()).unwrap();
+    world.dispatcher.handle_outcome(world.at(), first.ticket, status(500).unwrap()).unwrap();
+    world.record();
+    world.now += 1;
+    let now = world.at();
+    world.dispatcher.handle_timeout(now);
+    let second = world.dispatcher.poll_attempt(now).unwrap();
+    assert!(world.dispatcher.handle_outcome(now, first.ticket, Outcome::Acknowledged).is_err());
+    assert!(world.dispatcher.handle_outcome(now, second.ticket, Outcome::Acknowledged).is_ok());
+}
+
+#[test]
 fn dead_endpoints_leave_a_quarter_of_the_flights_to_the_healthy() {
     let mut world = World::new(Limits { in_flight: 16, ..kept() });
     let dead: Vec<LaneId> = (0..40).map(|_| world.lane(Health::UNPROVEN)).collect();
@@ -229,10 +246,26 @@ fn after_ten_transport_failures_one_delivery_probes_and_the_others_spend_nothing
     assert_eq!(world.dispatcher.health(lane), Health::Down);
     let tried: std::collections::BTreeSet<u64> = world.attempts.iter().map(|(_, key, _)| *key).collect();
     assert!(tried.len() <= 18, "{} of 100 were tried", tried.len());
+    let probes = world.attempts.iter().filter(|(at, ..)| *at > 0).count();
+    assert!((10..=12).contains(&probes), "{probes} probes in an hour");
 
-    world.run(u64::MAX, |_, _| Some(Outcome::Acknowledged));
-    assert_eq!(world.ends.len(), 100);
-    assert!(world.ends.values().all(|end| *end == Verdict::Acknowledged));
+    world.run(6 * MINUTE, |_, _| Some(Outcome::Acknowledged));
+    let delivered = world.ends.values().filter(|end| **end == Verdict::Acknowledged).count();
+    assert!(delivered > 80, "{delivered} of 100 within the first step of the schedule");
+}
+
+#[test]
+fn probing_spends_no_attempts() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    world.enqueue(0..1, lane);
+    let mut fails = 50;
+    world.run(u64::MAX, |_, _| {
+        fails -= 1;
+        Some(if fails >= 0 { Outcome::retry(Fault::Connect) } else { Outcome::Acknowledged })
+    });
+    assert_eq!(world.ends[&0], Verdict::Acknowledged);
+    assert!(world.numbers().iter().all(|number| *number == 1));
 }
 
 #[test]
@@ -245,6 +278,69 @@ fn what_waits_behind_a_probe_is_exhausted_when_its_schedule_has_passed() {
     assert_eq!(world.ends.len(), 50);
     assert!(world.ends.values().all(|end| *end == Verdict::Exhausted));
     assert!((450..=495).contains(&minutes), "{minutes} min for a schedule of 450");
+}
+
+#[test]
+fn an_endpoint_that_was_down_at_the_start_is_probed_however_old_its_deliveries_are() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    let now = world.at();
+    for key in 0..20 {
+        let long_ago = Instant::from_millis(START - 451 * MINUTE);
+        world.dispatcher.admit(now, key, lane, 0, long_ago).unwrap();
+    }
+    world.run(u64::MAX, |_, _| Some(Outcome::Acknowledged));
+    assert!(world.ends.len() == 20 && world.ends.values().all(|end| *end == Verdict::Acknowledged));
+}
+
+#[test]
+fn without_retries_every_delivery_to_a_dead_endpoint_still_gets_its_attempt() {
+    let mut world = World::new(Limits { schedule: Schedule::new(&[]).unwrap(), ..kept() });
+    let lane = world.lane(Health::Down);
+    world.enqueue(0..20, lane);
+    world.run(u64::MAX, |_, _| Some(Outcome::retry(Fault::Connect)));
+    assert_eq!((world.attempts.len(), world.ends.len()), (20, 20));
+}
+
+#[test]
+fn a_probe_that_is_cancelled_before_its_record_leaves_its_place() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    world.enqueue(0..2, lane);
+    let now = world.at();
+    let probe = world.dispatcher.poll_attempt(now).unwrap();
+    world.dispatcher.handle_outcome(now, probe.ticket, Outcome::retry(Fault::Connect)).unwrap();
+    world.dispatcher.cancel(probe.ticket).unwrap();
+    world.record();
+    assert_eq!(world.dispatcher.poll_attempt(now).map(|attempt| attempt.key), Some(1));
+}
+
+#[test]
+fn a_probe_comes_back_after_the_first_step_however_late_it_is_in_its_schedule() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Suspect { failures: 9 });
+    let now = world.at();
+    world.dispatcher.admit(now, 1, lane, 5, now).unwrap();
+    world.dispatcher.admit(now, 2, lane, 0, now).unwrap();
+    let mut fails = 1;
+    world.run(10 * MINUTE, |_, _| {
+        fails -= 1;
+        Some(if fails >= 0 { Outcome::retry(Fault::Connect) } else { Outcome::Acknowledged })
+    });
+    assert_eq!(world.ends.get(&2), Some(&Verdict::Acknowledged), "{:?}", world.attempts);
+}
+
+#[test]
+fn a_delivery_behind_others_is_exhausted_when_its_own_schedule_has_passed() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Down);
+    let now = world.at();
+    world.dispatcher.admit(now, 1, lane, 0, now).unwrap();
+    world.dispatcher.admit(now, 2, lane, 0, now).unwrap();
+    world.dispatcher.admit(now, 3, lane, 6, now).unwrap();
+    world.run(MINUTE, |_, _| Some(Outcome::retry(Fault::Connect)));
+    assert_eq!(world.ends.get(&3), Some(&Verdict::Exhausted));
+    assert_eq!(world.ends.len(), 1);
 }
 
 #[test]
@@ -263,6 +359,24 @@ fn an_endpoint_that_comes_back_is_started_slowly() {
         world.record();
     }
     assert_eq!(rounds, [1, 2, 4, 8, 8, 8]);
+}
+
+#[test]
+fn an_endpoint_that_went_down_at_full_speed_comes_back_slowly_too() {
+    let mut world = World::new(Limits { deadline: Duration::from_millis(1), ..kept() });
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..40, lane);
+    world.run(100, |_, _| None);
+    assert_eq!(world.dispatcher.health(lane), Health::Down);
+
+    world.now += 10 * MINUTE;
+    let now = world.at();
+    world.dispatcher.handle_timeout(now);
+    let probe = world.dispatcher.poll_attempt(now).unwrap();
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    world.dispatcher.handle_outcome(now, probe.ticket, Outcome::Acknowledged).unwrap();
+    world.record();
+    assert_eq!(std::iter::from_fn(|| world.dispatcher.poll_attempt(now)).count(), 2);
 }
 
 #[test]

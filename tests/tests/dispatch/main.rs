@@ -4,10 +4,12 @@
 
 mod contract;
 mod model;
+mod op;
 
 use proptest::prelude::*;
 
-use model::{Op, Rig};
+use model::Rig;
+use op::Op;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]

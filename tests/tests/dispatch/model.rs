@@ -2,61 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use proptest::prelude::*;
 use sealpost_core::dispatch::{Dispatcher, Lane, LaneId, Limits, Slot, Ticket};
 use sealpost_core::{Duration, Fault, Gone, Health, Instant, Outcome, Record, Schedule, Verdict};
 
+use super::op::Op;
+
 const SLOTS: usize = 24;
-const LANES: usize = 5;
-
-/// One call, or a few that belong together. Numbers choose among what is there.
-#[derive(Clone, Debug)]
-pub(crate) enum Op {
-    Open { health: u8, cap: u16 },
-    Close(usize),
-    Enqueue(Vec<usize>),
-    Admit { lane: usize, attempts: u8, due: i64 },
-    Advance(u32),
-    Attempts(usize),
-    Outcome { which: usize, status: u16, after: Option<u32> },
-    Broken(usize),
-    OutcomeThenCancel(usize),
-    Recorded(usize),
-    Cancel(usize),
-    CancelLane(usize),
-    Pause(usize),
-    Resume(usize),
-    Backlog(usize),
-    Late(usize),
-}
-
-impl Op {
-    pub(crate) fn any() -> impl Strategy<Value = Op> {
-        let n = 0usize..64;
-        let status = prop_oneof![Just(200u16), Just(204), Just(406), Just(500), Just(429), Just(503)];
-        prop_oneof![
-            2 => (prop_oneof![Just(0u8), Just(1), Just(9), Just(255)], 0u16..5)
-                .prop_map(|(health, cap)| Op::Open { health, cap }),
-            1 => n.clone().prop_map(Op::Close),
-            6 => prop::collection::vec(0usize..LANES, 1..4).prop_map(Op::Enqueue),
-            4 => (n.clone(), 0u8..5, -5_000i64..5_000)
-                .prop_map(|(lane, attempts, due)| Op::Admit { lane, attempts, due }),
-            5 => prop_oneof![Just(0u32), 1u32..500, 500u32..6_000].prop_map(Op::Advance),
-            8 => (1usize..6).prop_map(Op::Attempts),
-            6 => (n.clone(), status, prop::option::of(0u32..9_000))
-                .prop_map(|(which, status, after)| Op::Outcome { which, status, after }),
-            6 => n.clone().prop_map(Op::Broken),
-            1 => n.clone().prop_map(Op::OutcomeThenCancel),
-            9 => n.clone().prop_map(Op::Recorded),
-            1 => n.clone().prop_map(Op::Cancel),
-            1 => n.clone().prop_map(Op::CancelLane),
-            1 => n.clone().prop_map(Op::Pause),
-            1 => n.clone().prop_map(Op::Resume),
-            2 => n.clone().prop_map(Op::Backlog),
-            1 => n.prop_map(Op::Late),
-        ]
-    }
-}
+pub(crate) const LANES: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -100,6 +52,7 @@ struct ModelLane {
     backlog: bool,
     ready: VecDeque<u64>,
     probe: Option<u64>,
+    probe_until: u64,
     /// The ring that it is eligible in, and the attempts from that ring that started since it is.
     passed_over: (bool, usize),
 }
@@ -149,6 +102,7 @@ impl Rig {
             }
             Op::Broken(which) => self.outcome(which, Outcome::retry(Fault::Connect), false),
             Op::OutcomeThenCancel(which) => self.outcome(which, Outcome::retry(Fault::Status(500)), true),
+            Op::BrokenThenCancel(which) => self.outcome(which, Outcome::retry(Fault::Connect), true),
             Op::Recorded(which) => self.recorded(which),
             Op::Cancel(which) => self.cancel(which),
             Op::CancelLane(n) => self.cancel_lane(n),
@@ -200,6 +154,7 @@ impl Rig {
             backlog: false,
             ready: VecDeque::new(),
             probe: None,
+            probe_until: 0,
             passed_over: (false, 0),
         };
         assert!(self.lanes.insert(id, lane).is_none(), "an open lane was opened again");
@@ -288,6 +243,7 @@ impl Rig {
             self.ready(key);
         }
         self.end_the_expired();
+        self.nothing_expired_is_left();
         self.abort_the_overdue();
     }
 
@@ -304,10 +260,10 @@ impl Rig {
                 .iter()
                 .find(|key| self.deliveries[*key].ticket == Some(ticket))
                 .expect("aborted an attempt that was within its deadline");
-            self.judge(key, Outcome::retry(Fault::Timeout));
-            aborted += 1;
             // One at a time: which one makes the lane go down decides about the probe.
-            self.records();
+            self.judge(key, Outcome::retry(Fault::Timeout), false);
+            self.end_the_expired();
+            aborted += 1;
         }
         assert_eq!(aborted, overdue.len(), "an attempt flies beyond its deadline");
     }
@@ -320,6 +276,10 @@ impl Rig {
             let lane = &self.lanes[&delivery.lane];
             assert_eq!((lane.health, delivery.place), (Health::Down, Place::Ready));
             assert!(self.expiry(delivery) <= self.now, "exhausted before its schedule had passed");
+            assert!(
+                self.limits.schedule.attempts() > 1 && !self.probes(lane),
+                "exhausted while a probe is out"
+            );
             let counted = Place::Recording { counted: false, suspect: false, then: Then::Leave };
             let id = delivery.lane;
             let delivery = self.deliveries.get_mut(&record.key).unwrap();
@@ -331,11 +291,24 @@ impl Rig {
                 lane.probe = None;
             }
         }
-        for lane in self.lanes.values().filter(|lane| lane.health == Health::Down) {
-            if let Some(head) = lane.ready.front() {
-                assert!(self.expiry(&self.deliveries[head]) > self.now, "its schedule has passed");
+    }
+
+    fn nothing_expired_is_left(&self) {
+        for lane in self
+            .lanes
+            .values()
+            .filter(|lane| lane.health == Health::Down && lane.probe.is_some() && !self.probes(lane))
+        {
+            for key in &lane.ready {
+                assert!(self.expiry(&self.deliveries[key]) > self.now, "its schedule has passed");
             }
         }
+    }
+
+    /// Whether the lane's probe is about to tell whether the endpoint is back.
+    fn probes(&self, lane: &ModelLane) -> bool {
+        let place = lane.probe.map(|probe| self.deliveries[&probe].place);
+        matches!(place, Some(Place::Ready | Place::Flying { .. }))
     }
 
     fn expiry(&self, delivery: &Delivery) -> u64 {
@@ -346,6 +319,7 @@ impl Rig {
         let eligible = self.eligible();
         let Some(attempt) = self.dispatcher.poll_attempt(self.at()) else {
             assert!(eligible.is_empty(), "could start one of {eligible:?} and did not");
+            self.lanes.values_mut().for_each(|lane| lane.passed_over.1 = 0);
             return;
         };
         let id = attempt.lane;
@@ -370,13 +344,15 @@ impl Rig {
                 lane.passed_over.1 = 0;
             }
         }
+        let until = self.expiry(&self.deliveries[&attempt.key]);
         let lane = self.lanes.get_mut(&id).unwrap();
         let head = lane.ready[0];
         let same_due = self.deliveries[&head].due == self.deliveries[&attempt.key].due;
         assert!(head == attempt.key || same_due, "the oldest due goes first");
         lane.ready.retain(|key| *key != attempt.key);
-        if lane.health == Health::Down {
+        if lane.health == Health::Down && lane.probe.is_none() {
             lane.probe = Some(attempt.key);
+            lane.probe_until = until;
         }
         let delivery = self.deliveries.get_mut(&attempt.key).unwrap();
         assert!(delivery.due <= self.now, "early");
@@ -419,14 +395,12 @@ impl Rig {
         let ticket = self.ticket(key);
         self.dispatcher.handle_outcome(self.at(), ticket, outcome).unwrap();
         assert!(self.dispatcher.handle_outcome(self.at(), ticket, outcome).is_err(), "answered twice");
-        if then_cancel && self.dispatcher.cancel(ticket).is_ok() {
-            self.deliveries.get_mut(&key).unwrap().cancelled = true;
-        }
-        self.judge(key, outcome);
-        self.records();
+        let late = then_cancel && self.dispatcher.cancel(ticket).is_ok();
+        self.judge(key, outcome, late);
+        self.end_the_expired();
     }
 
-    fn judge(&mut self, key: u64, outcome: Outcome) {
+    fn judge(&mut self, key: u64, outcome: Outcome, cancelled_since: bool) {
         let id = self.deliveries[&key].lane;
         let lane = self.lanes.get_mut(&id).unwrap();
         match outcome {
@@ -450,32 +424,58 @@ impl Rig {
         } else {
             lane.probe = None;
         }
-        self.expect(key, outcome);
+        self.expect(key, outcome, cancelled_since);
     }
 
     /// The one record that the outcome leads to.
-    fn expect(&mut self, key: u64, outcome: Outcome) {
+    fn expect(&mut self, key: u64, outcome: Outcome, cancelled_since: bool) {
         let record = self.dispatcher.poll_record(self.at()).expect("every outcome is recorded");
         let delivery = self.deliveries.get_mut(&key).unwrap();
         let lane = self.lanes.get_mut(&delivery.lane).unwrap();
         let Record { ticket, attempts, health, .. } = record;
+        let retried = matches!(outcome, Outcome::Retry { .. }) && !delivery.cancelled;
+        let probes = retried && lane.health == Health::Down && lane.probe.is_none_or(|probe| probe == key);
+        let spared = probes && lane.probe == Some(key);
+        delivery.attempts -= u8::from(spared);
         assert_eq!((record.key, attempts, health), (key, delivery.attempts, lane.health));
         let Place::Flying { suspect } = delivery.place else { panic!("{:?}", delivery.place) };
         let mut then = Then::Leave;
         match (outcome, record.verdict) {
             (Outcome::Acknowledged, verdict) => assert_eq!(verdict, Verdict::Acknowledged),
             (Outcome::Refused { .. }, verdict) => assert_eq!(verdict, Verdict::Refused),
-            (Outcome::Retry { .. }, verdict) if delivery.cancelled => assert_eq!(verdict, Verdict::Cancelled),
+            (Outcome::Retry { .. }, verdict) if delivery.cancelled || cancelled_since => {
+                assert_eq!(verdict, Verdict::Cancelled);
+            }
+            (Outcome::Retry { .. }, verdict) if probes => {
+                let schedule = self.limits.schedule;
+                let millis = |wait: Duration| u64::from(wait.as_millis());
+                if !spared && let Some(step) = schedule.wait(attempts, None, 0) {
+                    lane.probe_until = self.now + millis(step) + millis(schedule.remaining(attempts));
+                }
+                let step = millis(schedule.wait(1, None, 0).unwrap());
+                match verdict {
+                    Verdict::Retry { wait, kept: true } => {
+                        let wait = millis(wait);
+                        delivery.due = self.now + wait;
+                        assert!(wait <= step + step / 10, "{step} became {wait}");
+                        assert!(step <= wait || delivery.due == lane.probe_until, "{step} became {wait}");
+                        assert!(delivery.due <= lane.probe_until, "a probe beyond its schedule");
+                        lane.probe = Some(key);
+                        then = Then::Wait;
+                    }
+                    verdict => {
+                        assert_eq!(verdict, Verdict::Exhausted);
+                        let spent = !spared && schedule.wait(attempts, None, 0).is_none();
+                        assert!(spent || self.now >= lane.probe_until);
+                    }
+                }
+            }
             (Outcome::Retry { after, .. }, Verdict::Retry { wait, kept }) => {
                 let base = self.limits.schedule.wait(attempts, after, 0).expect("the schedule is spent");
                 let (wait, base) = (wait.as_millis(), base.as_millis());
                 assert!(base <= wait && wait <= base + base / 10, "{base} became {wait}");
                 delivery.due = self.now + u64::from(wait);
-                let probe = lane.health == Health::Down && lane.probe.is_none_or(|probe| probe == key);
-                if probe {
-                    lane.probe = Some(key);
-                }
-                assert_eq!(kept, wait <= self.limits.keep.as_millis() || probe);
+                assert_eq!(kept, wait <= self.limits.keep.as_millis());
                 then = if kept { Then::Wait } else { Then::Leave };
             }
             (Outcome::Retry { after, .. }, verdict) => {
@@ -488,10 +488,6 @@ impl Rig {
         }
         delivery.place = Place::Recording { counted: true, suspect, then };
         delivery.ticket = Some(ticket);
-    }
-
-    fn records(&mut self) {
-        assert_eq!(self.dispatcher.poll_record(self.at()), None, "a record of nothing");
     }
 
     fn recorded(&mut self, which: usize) {

@@ -4,13 +4,16 @@
 //! by a MAC, and bound to its domain: every node that has the store's key can read it, and no client can
 //! make one.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::filter::Filter;
+use super::filter;
 use super::range::Range;
+use crate::filter::Filter;
 
 /// A place in a walk, and the walk itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(super) struct Walk {
     /// The timestamps, and the direction.
     pub(super) range: Range,
     /// Which events.
-    pub(super) filter: Filter,
+    pub(super) filter: Arc<Filter>,
     /// The most events on a page, 1 to 300.
     pub(super) limit: u16,
     /// Whether pages are laid out for people.
@@ -89,7 +92,7 @@ pub(crate) struct CursorKey(Hmac<Sha256>);
 const VERSION: u8 = 1;
 const MAC_LEN: usize = 16;
 /// More than any cursor that is handed out.
-const MAX_TEXT: usize = 2048;
+const MAX_TEXT: usize = 6144;
 
 impl CursorKey {
     /// The key with these bytes.
@@ -160,7 +163,7 @@ fn decode(bytes: &[u8]) -> Option<Cursor> {
         Range { from: i64::from_be_bytes(*from), to: i64::from_be_bytes(*to), ascending: flags & 1 != 0 };
     let walk = Walk {
         range,
-        filter: Filter::from_text(str::from_utf8(filter).ok()?).ok()?,
+        filter: filter::from_text(str::from_utf8(filter).ok()?).ok()?,
         limit: u16::from_be_bytes(*limit),
         pretty: flags & 4 != 0,
     };
@@ -185,7 +188,7 @@ mod tests {
     fn cursor() -> Cursor {
         let walk = Walk {
             range: Range { from: -5, to: 1_521_472_262_908_181, ascending: true },
-            filter: Filter::from_text("event=clicked+OR+opened").expect("a filter"),
+            filter: filter::from_text("event=clicked+OR+opened").expect("a filter"),
             limit: 300,
             pretty: true,
         };

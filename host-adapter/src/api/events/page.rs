@@ -6,6 +6,7 @@
 //! timestamps, and the order starts anew with it. So no event is skipped, and none is shown twice.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -30,6 +31,8 @@ pub(super) struct Page {
 const PAGE_BYTES: usize = 4 << 20;
 /// Events read in one go: the page may have so many more than [`PAGE_BYTES`] allows.
 const READ_AT_ONCE: usize = 50;
+/// How long events are looked at one by one to fill a page.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
@@ -62,19 +65,17 @@ fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
 async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<StoredEvent>, Error> {
     let Walk { range, filter, limit, .. } = &cursor.walk;
     let up = cursor.reads_up();
-    if filter.kinds().is_some_and(<[_]>::is_empty) {
-        return Ok(Vec::new());
-    }
     let mut query = EventQuery {
         domain: domain.clone(),
         from: range.from,
         to: range.to,
         floor: cursor.floor,
         snapshot: cursor.snapshot,
-        kinds: filter.kinds().map(<[_]>::to_vec).unwrap_or_default(),
+        filter: filter.clone(),
         ascending: up,
         after: Some(bound(cursor.cut, up)),
         limit: 0,
+        until: Instant::now() + PATIENCE,
     };
     let (mut events, mut bytes, mut ended) = (Vec::new(), 0, false);
     while !ended && events.len() < usize::from(*limit) && bytes < PAGE_BYTES {
@@ -123,9 +124,9 @@ fn edge(event: &StoredEvent, above: bool) -> Cut {
 mod tests {
     use sealpost_core::EventKind;
 
-    use super::super::filter::Filter;
     use super::super::range::Range;
     use super::*;
+    use crate::filter::Facts;
     use crate::storage::{NewEvent, Settings};
 
     #[tokio::test]
@@ -139,12 +140,13 @@ mod tests {
             timestamp: at.into(),
             kind: EventKind::Opened,
             webhook: None,
+            facts: Facts::default(),
             data: large.clone(),
             digest: [at; 32],
         };
         store.append(&domain, (0..120).map(event).collect(), false).await.expect("appended");
         let range = Range { from: 0, to: 200, ascending: true };
-        let walk = Walk { range, filter: Filter::default(), limit: 100, pretty: false };
+        let walk = Walk { range, filter: Arc::default(), limit: 100, pretty: false };
         let mut cursor = Cursor::first(walk, store.identity().epoch, store.snapshot());
         for expected in [50, 50, 20, 0] {
             let page = turn_to(&store, &domain, cursor).await.expect("a page");

@@ -1,17 +1,24 @@
 //! Listings and retention.
 
+use std::{sync::Arc, time::Instant};
+
 use sealpost_core::{EventKind, Verdict};
 
 use super::A;
-use crate::storage::{
-    EventQuery, NewEvent,
-    fixture::{Fixture, event, event_at, other_bytes, query, settings},
-    wall_millis,
+use crate::{
+    filter::{Field, Filter},
+    storage::{
+        EventQuery, QueryError,
+        fixture::{Fixture, event, event_at, event_with, other_bytes, query, settings},
+        wall_millis,
+    },
 };
 
 every_store! {
     pages_neither_skip_nor_repeat_where_timestamps_tie(settings());
     a_listing_is_bounded_by_time_kind_and_commit(settings());
+    a_listing_shows_the_events_that_pass(settings());
+    a_listing_that_takes_too_long_is_given_up(settings());
     retention_spares_what_is_new_or_pending(settings());
 }
 
@@ -23,8 +30,8 @@ async fn pages_neither_skip_nor_repeat_where_timestamps_tie(stage: Fixture) {
     }
     let ordered = ["e", "b", "c", "d", "f", "a", "g"].map(|id| event(id).data);
     for ascending in [true, false] {
-        for kinds in [Vec::new(), vec![EventKind::Clicked, EventKind::Opened]] {
-            let mut query = EventQuery { ascending, kinds, limit: 2, ..query(stage.store.snapshot()) };
+        for filter in [Arc::default(), filter(&[(Field::Event, "clicked OR opened")])] {
+            let mut query = EventQuery { ascending, filter, limit: 2, ..query(stage.store.snapshot()) };
             let mut walked = Vec::new();
             loop {
                 let page = stage.store.events(query.clone()).await.unwrap();
@@ -41,7 +48,7 @@ async fn pages_neither_skip_nor_repeat_where_timestamps_tie(stage: Fixture) {
 }
 
 async fn a_listing_is_bounded_by_time_kind_and_commit(stage: Fixture) {
-    let opened = NewEvent { kind: EventKind::Opened, webhook: None, ..event_at("opened", 2) };
+    let opened = event_with("opened", 2, EventKind::Opened, r#""n":1"#);
     stage.append(vec![event_at("1", 1), opened, event_at("3", 3)]).await;
     let snapshot = stage.store.snapshot();
     stage.append(vec![event_at("late", 2)]).await;
@@ -51,10 +58,58 @@ async fn a_listing_is_bounded_by_time_kind_and_commit(stage: Fixture) {
     };
     assert_eq!(ids(query(snapshot)).await, [1, 2, 3]);
     assert_eq!(ids(EventQuery { from: 2, to: 2, ..query(snapshot) }).await, [2]);
-    assert_eq!(ids(EventQuery { kinds: vec![EventKind::Clicked], ..query(snapshot) }).await, [1, 3]);
+    assert_eq!(
+        ids(EventQuery { filter: filter(&[(Field::Event, "clicked")]), ..query(snapshot) }).await,
+        [1, 3]
+    );
     assert_eq!(ids(EventQuery { floor: snapshot, ..query(u64::MAX) }).await, [2]);
-    let late = EventQuery { floor: snapshot, kinds: vec![EventKind::Opened], ..query(u64::MAX) };
+    let opened = filter(&[(Field::Event, "opened")]);
+    let late = EventQuery { floor: snapshot, filter: opened, ..query(u64::MAX) };
     assert_eq!(ids(late).await, [0; 0]);
+}
+
+async fn a_listing_shows_the_events_that_pass(stage: Fixture) {
+    let members = [
+        r#""recipient":"Alice@x.test","tags":["bulk","a"],"message":{"headers":{"message-id":"1@x","subject":"Hello you"}}"#,
+        r#""recipient":"bob@x.test","tags":["bulk"],"message":{"headers":{"message-id":"2@x","subject":"Hello"}}"#,
+        r#""recipient":"alice@x.test","severity":"permanent","tags":["a"],"message":{"size":7}"#,
+        r#""recipient":"carol@x.test","tags":[]"#,
+    ];
+    let kinds = [EventKind::Delivered, EventKind::Opened, EventKind::Failed, EventKind::Opened];
+    let events = (1..).zip(kinds).zip(members);
+    stage
+        .append(events.map(|((at, kind), members)| event_with(&at.to_string(), at, kind, members)).collect())
+        .await;
+    let snapshot = stage.store.snapshot();
+    for (conditions, expected) in [
+        (&[(Field::Recipient, "alice@x.test")][..], &[1, 3][..]),
+        (&[(Field::Recipient, "alice")], &[1, 3]),
+        (&[(Field::Recipient, "NOT alice@x.test")], &[2, 4]),
+        (&[(Field::Tags, "bulk a")], &[1]),
+        (&[(Field::Tags, "bulk"), (Field::Tags, "a")], &[1]),
+        (&[(Field::Tags, "bulk OR a"), (Field::Event, "NOT delivered")], &[2, 3]),
+        (&[(Field::MessageId, "<2@x>")], &[2]),
+        (&[(Field::Severity, "permanent")], &[3]),
+        (&[(Field::Severity, "NOT permanent"), (Field::Tags, "a")], &[1]),
+        (&[(Field::Subject, "hello"), (Field::Event, "opened")], &[2]),
+        (&[(Field::Size, ">6 <8")], &[3]),
+        (&[(Field::Event, "opened clicked")], &[]),
+        (&[(Field::Tags, "nowhere")], &[]),
+    ] {
+        for ascending in [true, false] {
+            let query = EventQuery { filter: filter(conditions), ascending, ..query(snapshot) };
+            let found = stage.store.events(query).await.unwrap();
+            let mut times: Vec<_> = found.iter().map(|event| event.position.timestamp).collect();
+            times.sort_unstable();
+            assert_eq!(times, expected, "{conditions:?}");
+        }
+    }
+}
+
+async fn a_listing_that_takes_too_long_is_given_up(stage: Fixture) {
+    stage.append(vec![event("one")]).await;
+    let query = EventQuery { until: Instant::now(), ..query(stage.store.snapshot()) };
+    assert_eq!(stage.store.events(query).await, Err(QueryError::TooLong));
 }
 
 async fn retention_spares_what_is_new_or_pending(mut stage: Fixture) {
@@ -78,4 +133,8 @@ async fn retention_spares_what_is_new_or_pending(mut stage: Fixture) {
     let before = stage.store.snapshot();
     stage.append(vec![other_bytes("ended")]).await;
     assert_eq!(stage.store.snapshot(), before + 1, "the id is free again, its number is not");
+}
+
+fn filter(conditions: &[(Field, &str)]) -> Arc<Filter> {
+    Arc::new(Filter::new(conditions.iter().copied()).unwrap())
 }

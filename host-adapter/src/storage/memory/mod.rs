@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use self::tables::Tables;
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, Retained, Seq, Settings, Settled,
-    StoreError, StoredEvent, ToShard, WebhookError,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq, Settings,
+    Settled, StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
     endpoint_secret,
     event::{self, Fate},
@@ -148,18 +148,25 @@ impl Memory {
         Ok(event::answers(events, fates, |event| event.fan_out(domain)))
     }
 
-    pub(super) fn events(&self, query: &EventQuery) -> Vec<StoredEvent> {
+    /// Looks at every event; there are few.
+    pub(super) fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, QueryError> {
         let tables = self.inner.tables();
-        let mut found: Vec<_> = tables
-            .events
-            .iter()
-            .filter(|(_, row)| row.domain == query.domain)
-            .map(|(&seq, row)| (Position { timestamp: row.timestamp, seq }, row))
-            .filter(|&(position, row)| query.matches(position, row.kind))
-            .map(|(position, row)| StoredEvent { position, data: row.data.clone() })
-            .collect();
-        query.arrange(&mut found);
-        found
+        let own = tables.events.iter().filter(|(_, row)| row.domain == query.domain);
+        let positions = own.map(|(&seq, row)| Position { timestamp: row.timestamp, seq });
+        let mut positions: Vec<_> = positions.filter(|&position| query.covers(position)).collect();
+        query.arrange(&mut positions);
+        let (mut matcher, mut found) = (query.filter.matcher(), Vec::new());
+        for position in positions {
+            if found.len() == query.limit {
+                break;
+            }
+            if query.is_late() {
+                return Err(QueryError::TooLong);
+            }
+            let row = tables.events.get(&position.seq).filter(|row| matcher.passes(&row.data));
+            found.extend(row.map(|row| StoredEvent { position, data: row.data.clone() }));
+        }
+        Ok(found)
     }
 
     pub(super) fn snapshot(&self) -> Seq {

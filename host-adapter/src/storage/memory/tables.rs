@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sealpost_core::{EventKind, Verdict, WebhookKind};
+use sealpost_core::{Verdict, WebhookKind};
 
 use crate::storage::{
     Accounting, Delivery, DeliveryId, Domain, DomainId, Endpoint, EndpointId, NewEvent, Retained, Seq,
@@ -28,7 +28,6 @@ pub(super) struct EventRow {
     pub(super) domain: Arc<str>,
     pub(super) id: Arc<str>,
     pub(super) timestamp: i64,
-    pub(super) kind: EventKind,
     pub(super) data: Bytes,
     pub(super) digest: [u8; 32],
     pub(super) deliveries: u8,
@@ -73,7 +72,6 @@ impl Tables {
                 domain: domain.name().clone(),
                 id: event.id.clone(),
                 timestamp: event.timestamp,
-                kind: event.kind,
                 data: event.data.clone(),
                 digest: event.digest,
                 deliveries: event.fan_out(domain),

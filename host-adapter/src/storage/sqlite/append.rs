@@ -1,8 +1,11 @@
-//! Accepting events: one row each, and one per delivery.
+//! Accepting events: one row each, one per fact, and one per delivery.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::books::{Books, Effects};
+use super::{
+    books::{Books, Effects},
+    facts::FactRows,
+};
 use crate::storage::{
     AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, StoreError,
     event::{self, Fate, Known},
@@ -37,9 +40,12 @@ pub(super) fn append(
         return Ok(Err(AppendError::Full { limit: books.max_pending }));
     }
     let now = wall_millis();
+    let mut facts = FactRows::default();
     for event in new() {
-        insert(connection, books, effects, domain, event, now)?;
+        let seq = insert(connection, books, effects, domain, event, now)?;
+        facts.add(domain.id(), &event.facts, event.timestamp, seq);
     }
+    facts.insert(connection)?;
     Ok(Ok(event::answers(events, fates, |event| event.fan_out(domain))))
 }
 
@@ -59,7 +65,7 @@ fn insert(
     domain: &Domain,
     event: &NewEvent,
     now: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let seq = books.counts.last + 1;
     let endpoints = event.endpoints(domain);
     connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
@@ -75,7 +81,6 @@ fn insert(
     ])?;
     books.counts.last = seq;
     books.counts.accounting.accepted += endpoints.len() as u64;
-    effects.bytes += event.data.len() as u64 + 512;
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
         let claimed = books.window.admits(endpoint.id(), now);
         let claim = if claimed { books.token } else { 0 };
@@ -89,5 +94,5 @@ fn insert(
             books.window.leave_unclaimed(endpoint.id(), now);
         }
     }
-    Ok(())
+    Ok(seq.cast_signed())
 }

@@ -45,8 +45,6 @@ pub(super) struct Effects {
     pub(super) claimed: Vec<Delivery>,
     pub(super) refilled: Vec<(Arc<Endpoint>, ToShard)>,
     pub(super) health: BTreeMap<EndpointId, (Arc<Endpoint>, Health)>,
-    /// About how much log this writes.
-    pub(super) bytes: u64,
 }
 
 impl Counts {

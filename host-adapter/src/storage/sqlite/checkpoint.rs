@@ -1,8 +1,17 @@
 //! Moves the write-ahead log into the database file, beside the writer and not in its way.
+//!
+//! The log starts again from its beginning only when all of it has been moved, which never happens while
+//! commits keep coming. So a thread moves most of it, and when the log has become long all the same, the
+//! writer moves the little that came meanwhile, between two commits.
 
 use std::{
+    cell::Cell,
     path::Path,
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -10,14 +19,25 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{OpenError, schema};
 
-/// Bytes of new log after which a checkpoint is asked for.
-const EVERY: u64 = 8 << 20;
+/// New frames of the log, pages of 16 KiB, after which the thread is asked to move them: 8 MiB.
+const EVERY: u32 = 512;
+
+/// Frames from which on the log is to start again: 64 MiB.
+const LONG: u32 = 4096;
+
+thread_local! {
+    /// Frames in the log after this thread's last commit; SQLite's hook has no other place to tell.
+    static FRAMES: Cell<u32> = const { Cell::new(0) };
+}
 
 /// The thread that checkpoints. Ends when this is dropped or [`Checkpointer::stop`]ped.
 pub(super) struct Checkpointer {
     wake: SyncSender<()>,
     thread: JoinHandle<()>,
-    written: u64,
+    /// The thread has moved everything that was there when it began.
+    caught_up: Arc<AtomicBool>,
+    /// Frames when the thread was woken last.
+    asked_at: u32,
 }
 
 impl Checkpointer {
@@ -29,19 +49,28 @@ impl Checkpointer {
     ) -> Result<Self, OpenError> {
         let connection = schema::open_checkpointer(path)?;
         let (wake, woken) = sync_channel(1);
+        let caught_up = Arc::new(AtomicBool::new(false));
+        let done = caught_up.clone();
         let thread = thread::Builder::new()
             .name("checkpoint".to_owned())
-            .spawn(move || run(&connection, &woken, failed))
+            .spawn(move || run(&connection, &woken, &done, failed))
             .map_err(OpenError::Thread)?;
-        Ok(Self { wake, thread, written: 0 })
+        Ok(Self { wake, thread, caught_up, asked_at: 0 })
     }
 
-    /// Takes note of committed bytes, and wakes the thread when there are enough.
-    pub(super) fn note(&mut self, bytes: u64) {
-        self.written += bytes;
-        if self.written >= EVERY && !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(()))) {
-            self.written = 0;
+    /// Looks at the log between two commits of the writer on this connection, which [`watch`] watches.
+    pub(super) fn look(&mut self, writer: &Connection) -> rusqlite::Result<()> {
+        let frames = FRAMES.get();
+        if frames >= LONG && self.caught_up.swap(false, Relaxed) {
+            return checkpoint_if_room(writer);
         }
+        // Fewer than there were: the log has started again.
+        if frames >= self.asked_at.saturating_add(EVERY) || frames < self.asked_at {
+            // A full channel says that the thread will look again anyway.
+            let _ = self.wake.try_send(());
+            self.asked_at = frames;
+        }
+        Ok(())
     }
 
     /// Waits for the end of a running checkpoint.
@@ -51,15 +80,36 @@ impl Checkpointer {
     }
 }
 
-fn run(connection: &Connection, woken: &Receiver<()>, failed: impl FnOnce(rusqlite::Error)) {
+/// Has the commits of this connection counted, on the thread that makes them.
+pub(super) fn watch(writer: &Connection) {
+    writer.wal_hook(Some(|_, frames| {
+        FRAMES.set(frames.unsigned_abs());
+        Ok(())
+    }));
+}
+
+fn run(
+    connection: &Connection,
+    woken: &Receiver<()>,
+    caught_up: &AtomicBool,
+    failed: impl FnOnce(rusqlite::Error),
+) {
     while woken.recv().is_ok() {
-        match checkpoint(connection, "PASSIVE") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                tracing::warn!(%error, "the log stays as it is until there is room on the disk");
-            }
-            Err(error) => return failed(error),
-            Ok(()) => {}
+        if let Err(error) = checkpoint_if_room(connection) {
+            return failed(error);
         }
+        caught_up.store(true, Relaxed);
+    }
+}
+
+/// A checkpoint that waits for nobody. A full disk leaves the log as it is, until there is room.
+fn checkpoint_if_room(connection: &Connection) -> rusqlite::Result<()> {
+    match checkpoint(connection, "PASSIVE") {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            tracing::warn!(%error, "the log stays as it is until there is room on the disk");
+            Ok(())
+        }
+        other => other,
     }
 }
 

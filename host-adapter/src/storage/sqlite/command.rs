@@ -100,7 +100,7 @@ pub(super) fn apply(
             Ok(Answer::Nothing)
         }
         Command::Retain { accepted_before, slice, .. } => {
-            retain(connection, books, effects, (*accepted_before, *slice)).map(Answer::Retained)
+            retain(connection, books, (*accepted_before, *slice)).map(Answer::Retained)
         }
         Command::Flush(_) | Command::Configure(_) | Command::Close(_) => Ok(Answer::Nothing),
     }

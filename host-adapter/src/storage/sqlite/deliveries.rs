@@ -74,7 +74,6 @@ pub(super) fn record(
         if !matches!(settled.verdict, Verdict::Retry { kept: true, .. }) {
             books.window.release(settled.id);
         }
-        effects.bytes += 256;
     }
     Ok(())
 }
@@ -106,7 +105,6 @@ pub(super) fn refill(
             books.window.claim(delivery.id, endpoint.id(), delivery.data.len());
             deliveries.push(delivery);
         }
-        effects.bytes += 256;
     }
     let next_due = next_due(connection, endpoint.id())?;
     let more = next_due.is_some_and(|due| due <= now) && books.window.room(endpoint.id()) > 0;

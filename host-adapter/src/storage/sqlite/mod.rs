@@ -11,6 +11,8 @@ mod command;
 mod configure;
 mod deliveries;
 mod error;
+mod facts;
+mod listing;
 mod load;
 mod lock;
 mod read;
@@ -47,8 +49,8 @@ use self::{
 };
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Retained, Seq, Settings, Settled, StoreError,
-    StoredEvent, WebhookError,
+    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, QueryError, Retained, Seq, Settings, Settled,
+    StoreError, StoredEvent, WebhookError,
     directory::WebhookEdit,
     outbox::{Outbox, Published},
     window::{Limits, Window},
@@ -114,6 +116,7 @@ impl Sqlite {
         let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
             report.send_replace(Some(error.to_string()));
         })?;
+        checkpoint::watch(&connection);
         let counts = Counts { accounting, last, retained_to: 0 };
         let (outbox, inboxes) = Outbox::new(settings.shards);
         let (commands, received) = mpsc::channel();
@@ -215,7 +218,7 @@ impl Sqlite {
         self.ask(bytes, |reply| Command::Append { domain, events, partial, reply }).await?
     }
 
-    pub(super) async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+    pub(super) async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, QueryError> {
         let domain = self.directory().domain(&query.domain).map(|domain| domain.id());
         match domain {
             Some(domain) => self.inner.readers.events(domain, query).await,

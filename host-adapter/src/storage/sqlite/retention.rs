@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::books::{Books, Effects};
+use super::{books::Books, facts};
 use crate::storage::Retained;
 
 /// Pages that one slice gives back to the file system: 4 MiB of them.
@@ -13,7 +13,6 @@ const PAGES: u32 = 256;
 pub(super) fn retain(
     connection: &Connection,
     books: &mut Books,
-    effects: &mut Effects,
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let mut retained = Retained { removed: 0, done: true };
@@ -21,6 +20,7 @@ pub(super) fn retain(
         books.counts.retained_to = seq;
         retained.done = false;
         if ended {
+            facts::remove(connection, seq)?;
             retained.removed +=
                 connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
         }
@@ -29,7 +29,6 @@ pub(super) fn retain(
         books.counts.retained_to = 0;
     }
     give_back(connection)?;
-    effects.bytes += retained.removed as u64 * 512;
     Ok(retained)
 }
 

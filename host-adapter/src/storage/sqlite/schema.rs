@@ -4,11 +4,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
+use super::{OpenError, facts};
 
 /// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
 /// that was released is never edited: a change of the schema is a new one.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { schema: include_str!("v1.sql"), fill: None },
+    Migration { schema: include_str!("v2.sql"), fill: Some(facts::index_all) },
+];
+
+/// One step of the schema.
+pub(super) struct Migration {
+    schema: &'static str,
+    /// Brings forward what SQL alone cannot.
+    fill: Option<fn(&Connection) -> rusqlite::Result<()>>,
+}
 
 /// Says in the file's header whose it is: `Seal` in ASCII.
 const APPLICATION_ID: u32 = 0x5365_616C;
@@ -63,13 +73,14 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::Foreign(path.to_owned()));
     }
     for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             {migration}
-             PRAGMA user_version = {version};
-             PRAGMA application_id = {APPLICATION_ID};
-             COMMIT;"
-        ))?;
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(migration.schema)?;
+        if let Some(fill) = migration.fill {
+            fill(&transaction)?;
+        }
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.commit()?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
 use sealpost_core::{Health, Verdict};
@@ -8,11 +8,12 @@ use tempfile::TempDir;
 
 use super::{OpenError, Sqlite, schema::MIGRATIONS};
 use crate::{
+    filter::{Field, Filter},
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, AppendError, Delivery, EndpointUrl, NewEvent, Settings, Settled, Store, StoreError,
-        ToShard,
-        fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, settings},
+        Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent, Settings, Settled, Store,
+        StoreError, ToShard,
+        fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
 };
@@ -74,6 +75,8 @@ async fn numbers_are_not_used_again_after_the_last_event_is_gone() {
     stage.append(vec![event("one"), event("two")]).await;
     while !stage.store.retain(wall_millis() + 1, 10).await.unwrap().done {}
     assert!(stage.listed().await.is_empty());
+    let facts = behind_its_back(&stage).query_row("SELECT count(*) FROM fact", [], |row| row.get(0));
+    assert_eq!(facts, Ok(0), "nothing of an event stays");
     let stage = restart(stage).await;
     stage.append(vec![event("three")]).await;
     assert_eq!(stage.store.snapshot(), 3);
@@ -140,6 +143,21 @@ async fn concurrent_appends_share_commits() {
     }
     assert!(commits(&stage) - before <= 64, "{} commits for 256 appends", commits(&stage) - before);
     assert_eq!(stage.store.snapshot(), 256);
+}
+
+#[tokio::test]
+async fn the_log_stays_short_while_commits_keep_coming() {
+    let stage = Fixture::sqlite(settings()).await;
+    let log = path(&stage).join("sealpost.db-wal");
+    let submit = async |lane: usize| {
+        for turn in 0..100 {
+            let large = NewEvent { data: vec![b' '; 256 << 10].into(), ..event(&format!("{lane}-{turn}")) };
+            stage.store.append(DOMAIN, vec![large], false).await.unwrap();
+        }
+    };
+    tokio::join!(submit(0), submit(1), submit(2), submit(3), submit(4), submit(5), submit(6), submit(7));
+    let length = fs::metadata(log).unwrap().len();
+    assert!(length < 128 << 20, "{length} bytes of log for 200 MiB of events");
 }
 
 #[tokio::test]
@@ -260,7 +278,7 @@ async fn other_files_are_refused() {
 }
 
 /// A store of every schema that was released, as SQL. A new migration comes with a new one.
-const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql")];
+const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql"), include_str!("fixtures/v2.sql")];
 
 #[tokio::test]
 async fn a_store_of_every_earlier_schema_is_brought_forward() {
@@ -276,6 +294,9 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         let mut stage = Fixture::stage(store, inboxes, Some(directory)).await;
         assert_eq!(schema_of(path(&stage)), new);
         assert_eq!(stage.listed().await, [event("one").data, event("two").data]);
+        let clicked = Arc::new(Filter::new([(Field::Event, "clicked")]).unwrap());
+        let found = stage.store.events(EventQuery { filter: clicked, ..query(stage.store.snapshot()) }).await;
+        assert_eq!(found.unwrap().len(), 2);
         let balance = Accounting { accepted: 4, acknowledged: 1, ..Accounting::default() };
         assert_eq!(stage.store.accounting(), balance);
         let directory = stage.store.directory();

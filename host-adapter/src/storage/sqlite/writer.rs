@@ -71,7 +71,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             // A checkpoint that failed has broken the store, too.
-            if self.failure.borrow().is_some() || self.cancel().is_err() {
+            if self.failure.borrow().is_some() || self.cancel().is_err() || self.checkpoint().is_err() {
                 return;
             }
             self.announce();
@@ -181,6 +181,13 @@ impl Writer {
         Ok(())
     }
 
+    fn checkpoint(&mut self) -> Result<(), Broken> {
+        match self.checkpointer.look(&self.connection) {
+            Ok(()) => Ok(()),
+            Err(error) => self.diagnose(&error).map(drop),
+        }
+    }
+
     /// Runs one transaction over disk and books: both change, or neither.
     fn transact<T>(
         &mut self,
@@ -223,7 +230,7 @@ impl Writer {
     }
 
     /// Tells the shards of a commit: what is recorded first, then what is theirs.
-    fn tell(&mut self, effects: Effects) {
+    fn tell(&self, effects: Effects) {
         for (endpoint, health) in effects.health.into_values() {
             endpoint.change_health(health);
         }
@@ -234,7 +241,6 @@ impl Writer {
         for (endpoint, answer) in effects.refilled {
             self.outbox.tell(&endpoint, answer);
         }
-        self.checkpointer.note(effects.bytes);
     }
 
     /// Tells shards of backlogs that are due and have room.

@@ -6,7 +6,7 @@
 mod networks;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
 use sealpost_core::endpoint::{Host, Scheme, Url};
@@ -149,7 +149,12 @@ fn reaches(listener: SocketAddr, address: IpAddr, port: u16) -> bool {
     if listener.port() != port {
         return false;
     }
-    let address = address.to_canonical();
+    // A connection to no address in particular goes to loopback.
+    let address = match address.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        address => address,
+    };
     if listener.ip().is_unspecified() {
         is_own_address(address)
     } else {
@@ -159,7 +164,7 @@ fn reaches(listener: SocketAddr, address: IpAddr, port: u16) -> bool {
 
 /// An address is this machine's if a socket can be bound to it.
 fn is_own_address(address: IpAddr) -> bool {
-    address.is_loopback() || address.is_unspecified() || UdpSocket::bind((address, 0)).is_ok()
+    address.is_loopback() || UdpSocket::bind((address, 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -275,7 +280,9 @@ mod tests {
         };
         let guard = Guard::new(rules("127.0.0.1:8925"));
         assert_eq!(check(&guard, "http://127.0.0.1:8925/"), Err(Denied::OwnListener));
-        assert_eq!(check(&guard, "http://[::ffff:127.0.0.1]:8925/"), Err(Denied::OwnListener));
+        for host in ["[::ffff:127.0.0.1]", "0.0.0.0", "[::ffff:0.0.0.0]"] {
+            assert_eq!(check(&guard, &format!("http://{host}:8925/")), Err(Denied::OwnListener), "{host}");
+        }
         assert_eq!(check(&guard, "http://127.0.0.1:8926/"), Ok(()));
         assert_eq!(check(&guard, "http://127.0.0.2:8925/"), Ok(()));
 

@@ -1,0 +1,78 @@
+//! How texts are compared: letter case and the width of white space do not count.
+
+/// Writes characters in lower case, runs of white space as one space and none at the ends.
+pub(super) fn fold(characters: impl Iterator<Item = char>, folded: &mut String) {
+    folded.clear();
+    let mut gap = false;
+    for character in characters {
+        if character.is_whitespace() {
+            gap = !folded.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            folded.push(' ');
+        }
+        folded.extend(character.to_lowercase());
+    }
+}
+
+/// The folded text of these characters.
+pub(super) fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    fold(text.chars(), &mut folded);
+    folded
+}
+
+/// Whether `part` stands in `text` and does not begin or end inside a word.
+pub(super) fn contains_words(text: &str, part: &str) -> bool {
+    text.match_indices(part).any(|(at, found)| {
+        let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+        let after = rest.get(found.len()..).unwrap_or_default();
+        !joins(before.chars().next_back(), found.chars().next())
+            && !joins(found.chars().next_back(), after.chars().next())
+    })
+}
+
+fn joins(left: Option<char>, right: Option<char>) -> bool {
+    left.is_some_and(char::is_alphanumeric) && right.is_some_and(char::is_alphanumeric)
+}
+
+/// The addresses in the text of a header.
+pub(super) fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(|character: char| character.is_whitespace() || "<>()[]\",;:".contains(character));
+    parts.filter(|part| part.contains('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_takes_case_and_surplus_white_space_away() {
+        assert_eq!(folded("  Hello,\r\n\tWÖRLD "), "hello, wörld");
+        assert_eq!(folded(" \n "), "");
+    }
+
+    #[test]
+    fn words_are_found_whole() {
+        for (part, found) in [
+            ("hello", true),
+            ("hello, world", true),
+            ("world!", true),
+            ("wor", false),
+            ("orld", false),
+            ("o, w", false),
+            ("!", true),
+            ("worlds", false),
+        ] {
+            assert_eq!(contains_words("hello, world!", part), found, "{part}");
+        }
+        assert!(contains_words("aab ab", "ab"), "the first place does not count, the second does");
+    }
+
+    #[test]
+    fn addresses_are_found_in_headers() {
+        let header = "\"bob, a.\" <bob@x.test>, carol@y.test (home); mailto:dave@z.test";
+        assert!(addresses(header).eq(["bob@x.test", "carol@y.test", "dave@z.test"]));
+    }
+}

@@ -1,0 +1,99 @@
+//! Request bodies on their way in: in time, and read to their end even where nobody wants them.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The most of a refused body that is read and thrown away, in bytes.
+const MAX_UNREAD: u64 = 64 << 20;
+
+/// Answers a request whose body has to arrive `within` this time.
+///
+/// Many clients listen only when they have sent everything: were the connection closed on them before, they would
+/// see it reset and never hear why they were refused. So what is left of the body is read first. One that is
+/// longer than [`MAX_UNREAD`], or late, gets its answer and loses its connection.
+pub(super) async fn answer(within: Duration, request: Request, next: Next) -> Response {
+    // Such a client waits to be told, and may then send nothing.
+    let sends_anyway = !request.headers().contains_key(header::EXPECT);
+    let (head, body) = request.into_parts();
+    let body = Arriving::new(body, within);
+    let mut response = next.run(Request::from_parts(head, Body::new(body.clone()))).await;
+    let complete = body.is_end_stream() || (sends_anyway && body.drained().await);
+    if !complete {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A request body that has to arrive in time, so that a slow sender holds its place for so long and no longer.
+#[derive(Clone)]
+struct Arriving(Arc<Mutex<Inner>>);
+
+struct Inner {
+    body: Body,
+    /// The body has said so: one of unknown length cannot tell before.
+    ended: bool,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Arriving {
+    fn new(body: Body, within: Duration) -> Self {
+        let deadline = Box::pin(sleep_until(Instant::now() + within));
+        Self(Arc::new(Mutex::new(Inner { body, ended: false, deadline })))
+    }
+
+    /// Reads what is left; whether that was all there is.
+    async fn drained(mut self) -> bool {
+        let mut read = 0;
+        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await
+        {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if read > MAX_UNREAD {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl hyper::body::Body for Arriving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut inner = self.inner();
+        if let Poll::Ready(frame) = Pin::new(&mut inner.body).poll_frame(context) {
+            inner.ended = frame.is_none();
+            return Poll::Ready(frame);
+        }
+        ready!(inner.deadline.as_mut().poll(context));
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not arrive in time");
+        Poll::Ready(Some(Err(axum::Error::new(late))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let inner = self.inner();
+        inner.ended || inner.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner().body.size_hint()
+    }
+}
