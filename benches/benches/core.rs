@@ -13,9 +13,9 @@ use sealpost_benches::{EVENT_DATA, KEY, NOW, array_of, key, token};
 use sealpost_core::dispatch::{Dispatcher, Health, Lane, LaneId, Limits, Slot};
 use sealpost_core::event::Event;
 use sealpost_core::json::{self, SliceSink};
-use sealpost_core::sign::{ReceivedBlock, ReplayGuard, verify_block};
+use sealpost_core::sign::{self, ReceivedBlock, ReplayGuard, verify_block};
 use sealpost_core::{Fault, Instant, Outcome, Payload, Schedule};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
@@ -49,12 +49,25 @@ fn verify(criterion: &mut Criterion) {
         signature: block.signature(),
         parent_signature: None,
     };
-    group.bench_function("sealpost", |bench| {
+    let body = Payload::new(&block, EVENT_DATA.trim_end()).chunks().concat();
+    assert!(sign::verify(&body, &key, NOW, window, &mut ReplayGuard::<8>::new()).is_ok());
+    assert!(usual_verification(&body));
+    group.bench_function("sealpost, block", |bench| {
         bench.iter_batched_ref(
             ReplayGuard::<8>::new,
             |guard| verify_block(black_box(&received), &key, NOW, window, guard).is_ok(),
             BatchSize::SmallInput,
         );
+    });
+    group.bench_function("sealpost, payload", |bench| {
+        bench.iter_batched_ref(
+            ReplayGuard::<8>::new,
+            |guard| sign::verify(black_box(&body), &key, NOW, window, guard).is_ok(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("usual, payload, without a replay guard", |bench| {
+        bench.iter(|| usual_verification(black_box(&body)));
     });
     group.finish();
 }
@@ -79,6 +92,7 @@ fn encode(criterion: &mut Criterion) {
     let raw = json::check(EVENT_DATA.as_bytes()).expect("is JSON");
     let event = Event::decode(raw).expect("is an event");
     let value: serde_json::Value = serde_json::from_str(EVENT_DATA).expect("is JSON");
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&encoded(&event)).expect("is JSON"), value);
     group.throughput(Throughput::Bytes(EVENT_DATA.len() as u64));
     group.bench_function("sealpost, typed event", |bench| {
         let mut buffer = [0; 4096];
@@ -87,14 +101,14 @@ fn encode(criterion: &mut Criterion) {
             black_box(&event).encode(&mut sink).is_ok()
         });
     });
-    group.bench_function("serde_json, same type, reused buffer", |bench| {
+    group.bench_function("serde_json, same type, numbers as quoted strings, reused buffer", |bench| {
         let mut buffer = Vec::with_capacity(4096);
         bench.iter(|| {
             buffer.clear();
             black_box(&event).serialize(&mut serde_json::Serializer::new(&mut buffer)).is_ok()
         });
     });
-    group.bench_function("serde_json, value, reused buffer", |bench| {
+    group.bench_function("serde_json, tree of the same JSON, reused buffer", |bench| {
         let mut buffer = Vec::with_capacity(4096);
         bench.iter(|| {
             buffer.clear();
@@ -102,6 +116,13 @@ fn encode(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+fn encoded(event: &Event<'_>) -> Vec<u8> {
+    let mut buffer = [0; 4096];
+    let mut sink = SliceSink::new(&mut buffer);
+    event.encode(&mut sink).expect("fits");
+    sink.into_filled().to_vec()
 }
 
 fn payload(criterion: &mut Criterion) {
@@ -190,6 +211,31 @@ fn usual_signature(timestamp: &str, token: &str) -> String {
     mac.update(timestamp.as_bytes());
     mac.update(token.as_bytes());
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn usual_verification(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        signature: Signature,
+        #[serde(rename = "event-data", borrow)]
+        _event_data: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Signature {
+        timestamp: String,
+        token: String,
+        signature: String,
+    }
+    let Ok(Body { signature, .. }) = serde_json::from_slice(body) else { return false };
+    let pairs = signature.signature.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());
+    let Ok(bytes) = pairs.map(|pair| u8::from_str_radix(pair, 16)).collect::<Result<Vec<_>, _>>() else {
+        return false;
+    };
+    let fresh = signature.timestamp.parse::<u64>().is_ok_and(|secs| NOW.secs().abs_diff(secs) <= 300);
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).expect("any length will do");
+    mac.update(signature.timestamp.as_bytes());
+    mac.update(signature.token.as_bytes());
+    fresh && mac.verify_slice(&bytes).is_ok()
 }
 
 fn usual_payload(event_data: &serde_json::Value) -> String {

@@ -43,13 +43,13 @@
 extern crate std;
 
 mod base64;
-mod buffer;
 mod decimal;
 pub mod dispatch;
 pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+mod hex;
 pub mod host;
 pub mod http;
 pub mod json;
@@ -58,6 +58,7 @@ pub mod payload;
 pub mod retry;
 pub mod sign;
 pub mod time;
+mod write;
 
 pub use dispatch::{
     Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,

@@ -4,10 +4,13 @@ use core::fmt;
 
 use embedded_io::Write;
 
-use crate::buffer::Filling;
 use crate::decimal::Decimal;
 use crate::error::ResourceError;
+use crate::json::{Sink, SliceSink};
 use crate::sign::{SignatureBlock, Token};
+use crate::write::write_all;
+
+pub use crate::write::WriteError;
 
 const TIMESTAMP: &[u8] = br#"{"signature":{"timestamp":""#;
 const TOKEN: &[u8] = br#"","token":""#;
@@ -96,52 +99,19 @@ impl<D: AsRef<[u8]>> fmt::Debug for Payload<D> {
     }
 }
 
-/// Why a payload could not be written out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum WriteError<E> {
-    /// The sink failed.
-    Sink(E),
-    /// The sink took zero bytes: it has ended.
-    Closed,
-}
-
-impl<E: fmt::Display> fmt::Display for WriteError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sink(error) => error.fmt(f),
-            Self::Closed => f.write_str("the sink takes no more bytes"),
-        }
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> core::error::Error for WriteError<E> {}
-
 fn render(signature: &SignatureBlock, prefix: &mut [u8]) -> Result<usize, ResourceError> {
-    let mut prefix = Filling::new(prefix);
+    let mut prefix = SliceSink::new(prefix);
     let timestamp = Decimal::new(signature.timestamp());
     let (token, digits) = (signature.token(), signature.digits());
     for part in [TIMESTAMP, timestamp.as_bytes(), TOKEN, token.as_bytes(), SIGNATURE, digits] {
-        prefix.push(part)?;
+        prefix.put(part)?;
     }
     if let Some(parent) = signature.parent_digits() {
-        prefix.push(PARENT_SIGNATURE)?;
-        prefix.push(parent)?;
+        prefix.put(PARENT_SIGNATURE)?;
+        prefix.put(parent)?;
     }
-    prefix.push(EVENT_DATA)?;
-    Ok(prefix.len())
-}
-
-/// Like `Write::write_all`, which panics when a sink takes nothing.
-fn write_all<W: Write>(sink: &mut W, mut bytes: &[u8]) -> Result<(), WriteError<W::Error>> {
-    while !bytes.is_empty() {
-        let written = sink.write(bytes).map_err(WriteError::Sink)?;
-        bytes = match bytes.split_at_checked(written) {
-            Some((_, rest)) if written > 0 => rest,
-            _ => return Err(WriteError::Closed),
-        };
-    }
-    Ok(())
+    prefix.put(EVENT_DATA)?;
+    Ok(prefix.into_filled().len())
 }
 
 #[cfg(test)]
@@ -151,8 +121,9 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::sign::{ReceivedBlock, SigningKey};
+    use crate::sign::{self, ReceivedBlock, ReplayGuard, SigningKey};
     use crate::time::UnixTime;
+    use crate::{event, json};
 
     fn signed(secs: u64) -> SignatureBlock {
         SigningKey::new(b"key").unwrap().sign(UnixTime::new(secs, 0), Token::from_entropy([7; 25]))
@@ -162,9 +133,9 @@ mod tests {
     fn the_body_has_the_signature_block_and_the_event_data_and_nothing_else() {
         let block = signed(1_529_006_854);
         let body = Payload::new(&block, br#"{"event":"opened"}"#).chunks().concat();
+        let (token, signature) = ("07".repeat(25), block.signature());
         let expected = format!(
-            r#"{{"signature":{},"event-data":{{"event":"opened"}}}}"#,
-            serde_json::to_string(&block).unwrap()
+            r#"{{"signature":{{"timestamp":"1529006854","token":"{token}","signature":"{signature}"}},"event-data":{{"event":"opened"}}}}"#
         );
         assert_eq!(String::from_utf8(body).unwrap(), expected);
     }
@@ -185,6 +156,21 @@ mod tests {
         let Body { signature } = serde_json::from_slice(&body).unwrap();
         assert_eq!(signature.signature, block.signature());
         assert_eq!(signature.parent_signature, block.parent_signature());
+    }
+
+    #[test]
+    fn a_payload_around_event_data_of_the_greatest_depth_is_verified() {
+        let depth = json::MAX_DEPTH - 2;
+        let nested = "[".repeat(depth) + &"]".repeat(depth);
+        let data = format!(r#"{{"event":"opened","user-variables":{{"x":{nested}}}}}"#);
+        let now = UnixTime::new(1_529_006_854, 0);
+        let raw = json::check(data.as_bytes()).unwrap();
+        event::accept(raw, now).unwrap();
+
+        let body = Payload::new(&signed(now.secs()), raw.as_bytes()).chunks().concat();
+        let key = SigningKey::new(b"key").unwrap();
+        let verified = sign::verify(&body, &key, now, sign::DEFAULT_WINDOW, &mut ReplayGuard::<1>::new());
+        assert_eq!(verified.map(|verified| verified.event_data), Ok(raw));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod config;
 pub mod entropy;
 pub mod filter;
 pub mod ingest;
+mod private;
 pub mod samples;
 pub mod secrets;
 pub mod server;

@@ -8,7 +8,7 @@
 
 use std::{
     fmt, fs,
-    io::{self, Read, Write},
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,6 +20,8 @@ use chacha20poly1305::{
 };
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+
+use crate::{entropy, private};
 
 /// Text that never shows in logs, errors or `Debug` output. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -53,33 +55,46 @@ impl MasterKey {
     pub const VARIABLE: &str = "SEALPOST_MASTER_KEY";
 
     /// A new random key.
-    ///
-    /// # Errors
-    /// The system has no entropy to give.
-    pub fn generate() -> Result<Self, MasterKeyError> {
-        random().map(Self).map_err(|_| MasterKeyError::Entropy)
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(entropy::bytes())
     }
 
-    /// Reads a key from its text: 64 hexadecimal digits, or the base64 of 32 bytes.
-    ///
-    /// # Errors
-    /// [`MasterKeyError::Malformed`] for any other text.
-    pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
+    /// Reads a key from its text, 64 hexadecimal digits or the base64 of 32 bytes; `None` for any other.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        decode_hex(text)
-            .or_else(|| BASE64_STANDARD.decode(text).ok()?.try_into().ok())
-            .map(Self)
-            .ok_or(MasterKeyError::Malformed)
+        decode_hex(text).or_else(|| BASE64_STANDARD.decode(text).ok()?.try_into().ok()).map(Self)
     }
 
-    /// Reads the key file; creates it with a new key, mode 0600 and synced, where there is none.
+    /// Reads the key file.
     ///
     /// # Errors
-    /// The file cannot be read or written, holds no key, or may be read by others than its owner.
+    /// There is none, it cannot be read, it holds no key, or it may be read by others than its owner.
     pub fn from_file(path: &Path) -> Result<Self, MasterKeyError> {
-        match fs::File::open(path) {
-            Ok(file) => Self::read(file, path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => MasterKeyError::Missing(path.to_owned()),
+            _ => MasterKeyError::File(path.to_owned(), error),
+        };
+        let file = fs::File::open(path).map_err(failed)?;
+        if private::is_exposed(&file.metadata().map_err(failed)?) {
+            return Err(MasterKeyError::Exposed(path.to_owned()));
+        }
+        let mut text = String::new();
+        file.take(1024).read_to_string(&mut text).map_err(failed)?;
+        Self::parse(&text).ok_or_else(|| MasterKeyError::Malformed(path.display().to_string()))
+    }
+
+    /// Makes the key file with a new key, mode 0600; whole and durable when this returns, and before that
+    /// not there at all. Where another process has just made it, that one's key.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn create_file(path: &Path) -> Result<Self, MasterKeyError> {
+        let key = Self::generate();
+        match private::write_new(path, &format!("{}\n", BASE64_STANDARD.encode(key.0))) {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::from_file(path),
             Err(error) => Err(MasterKeyError::File(path.to_owned(), error)),
         }
     }
@@ -87,24 +102,24 @@ impl MasterKey {
     /// Encrypts `plain`. Only [`MasterKey::open`] with the same `purpose` reads it again, so that a
     /// value moved to another place of the store is noticed.
     ///
-    /// # Errors
-    /// The system has no entropy to give.
-    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let nonce: [u8; 24] = random().map_err(|_| SealError::Entropy)?;
+    /// # Panics
+    /// If `plain` has 256 GiB, which the cipher cannot take.
+    #[must_use]
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; 24] = entropy::bytes();
         let payload = Payload { msg: plain, aad: purpose.as_bytes() };
-        let sealed =
-            self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Unreadable)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).expect("a secret is short");
+        [nonce.as_slice(), &sealed].concat()
     }
 
     /// Decrypts what [`MasterKey::seal`] returned.
     ///
     /// # Errors
-    /// [`SealError::Unreadable`]: sealed under another key or for another purpose, or changed since.
-    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(SealError::Unreadable)?;
+    /// See [`Unreadable`].
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(Unreadable)?;
         let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
-        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| SealError::Unreadable)
+        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unreadable)
     }
 
     /// A keyed digest: equal texts are recognised in the store without being readable from it.
@@ -121,36 +136,6 @@ impl MasterKey {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.0.into())
     }
-
-    fn read(file: fs::File, path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |error| MasterKeyError::File(path.to_owned(), error);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
-                return Err(MasterKeyError::Exposed(path.to_owned()));
-            }
-        }
-        let mut text = String::new();
-        file.take(1024).read_to_string(&mut text).map_err(failed)?;
-        Self::parse(&text)
-    }
-
-    fn create(path: &Path) -> Result<Self, MasterKeyError> {
-        let key = Self::generate()?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let write = || {
-            let mut file = options.open(path)?;
-            writeln!(file, "{}", BASE64_STANDARD.encode(key.0))?;
-            file.sync_all()?;
-            sync_directory_of(path)
-        };
-        write().map_err(|error| MasterKeyError::File(path.to_owned(), error))?;
-        Ok(key)
-    }
 }
 
 impl fmt::Debug for MasterKey {
@@ -165,34 +150,32 @@ pub fn hash_api_key(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// `N` bytes from the system's generator.
-///
-/// # Errors
-/// The system has no entropy to give.
-pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// Why there is no master key. To be corrected by whoever runs the server.
 #[derive(Debug)]
 pub enum MasterKeyError {
-    /// The text is no key.
-    Malformed,
+    /// There is no key file.
+    Missing(PathBuf),
+    /// What stands in the named place is no key.
+    Malformed(String),
     /// Others than the owner may read the key file.
     Exposed(PathBuf),
     /// The key file cannot be read or written.
     File(PathBuf, io::Error),
-    /// The system has no entropy to give.
-    Entropy,
 }
 
 impl fmt::Display for MasterKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str(
-                "the master key is malformed; it must be 64 hexadecimal digits or the base64 of 32 bytes",
+            Self::Missing(path) => write!(
+                f,
+                "the master key file {} is missing, and the data directory holds a store that is sealed under \
+                 its key; restore the file, or give the key in {}",
+                path.display(),
+                MasterKey::VARIABLE
+            ),
+            Self::Malformed(place) => write!(
+                f,
+                "{place} holds no master key; it must be 64 hexadecimal digits or the base64 of 32 bytes"
             ),
             Self::Exposed(path) => write!(
                 f,
@@ -200,42 +183,23 @@ impl fmt::Display for MasterKeyError {
                 path.display()
             ),
             Self::File(path, error) => write!(f, "the master key file {}: {error}", path.display()),
-            Self::Entropy => f.write_str("the system gave no random bytes for a new master key"),
         }
     }
 }
 
 impl std::error::Error for MasterKeyError {}
 
-/// Why something was not sealed or not opened.
+/// Something was sealed under another master key or for another purpose, or has changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SealError {
-    /// Sealed under another master key or for another purpose, or changed since.
-    Unreadable,
-    /// The system has no entropy to give.
-    Entropy,
-}
+pub struct Unreadable;
 
-impl fmt::Display for SealError {
+impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unreadable => {
-                "a stored secret cannot be read with this master key; use the key it was sealed with"
-            }
-            Self::Entropy => "the system gave no random bytes to seal a secret with",
-        })
+        f.write_str("a stored secret cannot be read with this master key; use the key it was sealed with")
     }
 }
 
-impl std::error::Error for SealError {}
-
-/// Makes a new file's name as durable as its bytes: a store must never outlive its key.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if cfg!(unix) && !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
-        _ => Ok(()),
-    }
-}
+impl std::error::Error for Unreadable {}
 
 fn decode_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -255,19 +219,19 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_under_its_key_and_purpose_alone() {
-        let (key, other) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
-        let sealed = key.seal("endpoint url", b"https://u:p@example.com/").unwrap();
+        let (key, other) = (MasterKey::generate(), MasterKey::generate());
+        let sealed = key.seal("endpoint url", b"https://u:p@example.com/");
         assert!(!sealed.windows(7).any(|window| window == b"example"));
         assert_eq!(key.open("endpoint url", &sealed).unwrap(), b"https://u:p@example.com/");
-        assert_eq!(key.open("endpoint secret", &sealed), Err(SealError::Unreadable));
-        assert_eq!(other.open("endpoint url", &sealed), Err(SealError::Unreadable));
-        assert_eq!(key.open("endpoint url", &sealed[..20]), Err(SealError::Unreadable));
+        assert_eq!(key.open("endpoint secret", &sealed), Err(Unreadable));
+        assert_eq!(other.open("endpoint url", &sealed), Err(Unreadable));
+        assert_eq!(key.open("endpoint url", &sealed[..20]), Err(Unreadable));
     }
 
     #[test]
     fn the_same_secret_is_sealed_differently_each_time() {
-        let key = MasterKey::generate().unwrap();
-        assert_ne!(key.seal("p", b"secret").unwrap(), key.seal("p", b"secret").unwrap());
+        let key = MasterKey::generate();
+        assert_ne!(key.seal("p", b"secret"), key.seal("p", b"secret"));
     }
 
     #[test]
@@ -277,7 +241,7 @@ mod tests {
         assert_eq!(hex.0, [10; 32]);
         assert_eq!(base64.0, hex.0);
         for wrong in ["", "0a", &"+1".repeat(32), &"é".repeat(32), &BASE64_STANDARD.encode([1; 31])] {
-            assert!(matches!(MasterKey::parse(wrong), Err(MasterKeyError::Malformed)), "{wrong}");
+            assert!(MasterKey::parse(wrong).is_none(), "{wrong}");
         }
     }
 
@@ -287,12 +251,24 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        let made = MasterKey::from_file(&path).unwrap();
+        assert!(matches!(MasterKey::from_file(&path), Err(MasterKeyError::Missing(_))));
+        let made = MasterKey::create_file(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(MasterKey::from_file(&path).unwrap().0, made.0);
+        assert_eq!(MasterKey::create_file(&path).unwrap().0, made.0);
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(MasterKey::from_file(&path), Err(MasterKeyError::Exposed(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_a_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        private::append(&path, "").unwrap();
+        let said = MasterKey::from_file(&path).unwrap_err().to_string();
+        assert!(said.starts_with(path.to_str().unwrap()), "{said}");
     }
 
     #[test]

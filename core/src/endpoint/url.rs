@@ -45,7 +45,7 @@ impl<'a> Url<'a> {
         if text.len() > Self::MAX_LEN {
             return Err(UrlError::TooLong);
         }
-        if let Some(offset) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
+        if let Some(offset) = text.bytes().position(|byte| !may_stand(byte)) {
             return Err(UrlError::Character { offset });
         }
         if text.bytes().any(|byte| byte == b'#') {
@@ -177,7 +177,7 @@ impl Scheme {
 pub enum UrlError {
     /// It has more than [`Url::MAX_LEN`] bytes.
     TooLong,
-    /// It has a character outside of printable ASCII.
+    /// It has a space, a character outside of printable ASCII or one of ``" < > \ ^ ` { | }``.
     Character {
         /// The place of its first byte.
         offset: usize,
@@ -199,7 +199,7 @@ impl fmt::Display for UrlError {
         f.write_str(match self {
             Self::TooLong => "the URL is longer than 2048 bytes",
             Self::Character { offset } => {
-                return write!(f, "the URL has a space or a character outside of ASCII at byte {offset}");
+                return write!(f, "the character at byte {offset} of the URL must be percent-encoded");
             }
             Self::Fragment => "the URL has a fragment (`#`), which is never sent; leave it out",
             Self::Scheme => "invalid URL scheme; it must begin with http:// or https://",
@@ -211,6 +211,12 @@ impl fmt::Display for UrlError {
 }
 
 impl core::error::Error for UrlError {}
+
+/// Whether the character may stand in a URL without percent-encoding (RFC 3986, sections 2.2 and 2.3). Readers
+/// disagree about the others: to some a backslash is a slash, and the host ends before it.
+const fn may_stand(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
 
 fn split_path(rest: &str) -> Result<(&str, &str), UrlError> {
     let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
@@ -311,6 +317,15 @@ mod tests {
             ("https://example.com/#top", UrlError::Fragment),
             ("https://example.com/a b", UrlError::Character { offset: 21 }),
             ("https://example.com/\r\nX: y", UrlError::Character { offset: 20 }),
+            (r"http://evil.example\@good.example/", UrlError::Character { offset: 19 }),
+            ("https://example.com/?a=\"", UrlError::Character { offset: 23 }),
+            ("https://example.com/<", UrlError::Character { offset: 20 }),
+            ("https://example.com/>", UrlError::Character { offset: 20 }),
+            ("https://example.com/^", UrlError::Character { offset: 20 }),
+            ("https://example.com/`", UrlError::Character { offset: 20 }),
+            ("https://{user}@example.com/", UrlError::Character { offset: 8 }),
+            ("https://example.com/|", UrlError::Character { offset: 20 }),
+            ("https://example.com/}", UrlError::Character { offset: 20 }),
             ("https://exämple.com/", UrlError::Character { offset: 10 }),
             (&long, UrlError::TooLong),
         ] {

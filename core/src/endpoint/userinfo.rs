@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::hex;
+
 /// The credentials in a URL, still percent-encoded. `Debug` shows nothing of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Userinfo<'a> {
@@ -33,7 +35,7 @@ fn percent_decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = text;
     core::iter::from_fn(move || {
         let (byte, after) = match rest {
-            [b'%', high, low, after @ ..] => match (hex_value(*high), hex_value(*low)) {
+            [b'%', high, low, after @ ..] => match (hex::value(*high), hex::value(*low)) {
                 (Some(high), Some(low)) => (high << 4 | low, after),
                 _ => (b'%', rest.get(1..)?),
             },
@@ -43,10 +45,6 @@ fn percent_decoded(text: &[u8]) -> impl Iterator<Item = u8> {
         rest = after;
         Some(byte)
     })
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 #[cfg(test)]

@@ -79,15 +79,7 @@ impl EventKind {
             (Self::Failed, None) | (Self::Rejected | Self::Stored, _) => None,
         }
     }
-}
 
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl EventKind {
     /// The name of each kind in [`EventKind::ALL`].
     const NAMES: [&'static str; Self::ALL.len()] = {
         let mut names = [""; Self::ALL.len()];
@@ -98,6 +90,12 @@ impl EventKind {
         }
         names
     };
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Serialize for EventKind {
@@ -125,6 +123,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    const ALL: [Self; 2] = [Self::Permanent, Self::Temporary];
+    const NAMES: [&'static str; 2] = [Self::Permanent.as_str(), Self::Temporary.as_str()];
+
     /// The value of the `severity` field.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -137,11 +138,7 @@ impl Severity {
     /// The severity of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "permanent" => Some(Self::Permanent),
-            "temporary" => Some(Self::Temporary),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
     }
 }
 
@@ -154,9 +151,8 @@ impl Serialize for Severity {
 impl<'de> Deserialize<'de> for Severity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Text::deserialize(deserializer)?;
-        let severity =
-            [Self::Permanent, Self::Temporary].into_iter().find(|severity| name == severity.as_str());
-        severity.ok_or_else(|| Error::unknown_variant(name.raw(), &["permanent", "temporary"]))
+        let severity = Self::ALL.into_iter().find(|severity| name == severity.as_str());
+        severity.ok_or_else(|| Error::unknown_variant(name.raw(), &Self::NAMES))
     }
 }
 

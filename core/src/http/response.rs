@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::body::Body;
+use super::request::is_token;
 use crate::decimal;
 use crate::time::Duration;
 
@@ -35,7 +36,8 @@ impl<'a> ResponseHead<'a> {
     /// again with more behind it. How much to wait for is the caller's to bound.
     ///
     /// # Errors
-    /// [`NotHttp`] as soon as the bytes cannot become an answer in HTTP/1.0 or 1.1.
+    /// [`NotHttp`] as soon as the bytes do not begin with `HTTP/1.`, and when the status line is whole and not
+    /// one of HTTP/1.0 or 1.1.
     pub fn parse(bytes: &'a [u8]) -> Result<Option<(Self, &'a [u8])>, NotHttp> {
         let Some((line, headers)) = split_line(bytes) else {
             return if may_begin_status_line(bytes) { Ok(None) } else { Err(NotHttp) };
@@ -62,7 +64,12 @@ impl<'a> ResponseHead<'a> {
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         let persistent = self.minor_version >= 1 || self.fields.keep_alive;
-        let delimited = matches!(self.framing(), Framing::Length(_) | Framing::Chunked);
+        let delimited = match self.framing() {
+            Framing::Length(_) => true,
+            // HTTP/1.0 knows no codings, and who passed one on may not have understood it (RFC 9112 section 6.1).
+            Framing::Chunked => self.minor_version >= 1,
+            Framing::UntilClose | Framing::Contradictory => false,
+        };
         persistent && delimited && !self.fields.close && self.status != 101
     }
 
@@ -162,10 +169,15 @@ impl<'a> Fields<'a> {
     fn read(headers: &'a [u8]) -> Self {
         let mut fields =
             Self { close: false, keep_alive: false, coding: None, length: Length::Absent, retry_after: None };
-        for line in headers.split(|byte| *byte == b'\n') {
-            if let Some((name, value)) = split_at_first(line, b':') {
-                fields.take(name, value.trim_ascii());
+        let mut rest = headers;
+        while let Some((line, after)) = split_line(rest) {
+            match split_at_first(line, b':') {
+                Some((name, value)) if is_token(name) => fields.take(name, value.trim_ascii()),
+                // White space before the colon, or a value that goes on in another line: other readers may
+                // find the end of the body elsewhere (RFC 9112 section 5).
+                _ => fields.close = true,
             }
+            rest = after;
         }
         fields
     }
@@ -299,6 +311,9 @@ mod tests {
             ("Content-Length: 5\r\nConnection: x, Close\r\n", (false, Some(5))),
             ("Transfer-Encoding: gzip, chunked\r\n", (true, None)),
             ("Transfer-Encoding: chunked, gzip\r\n", (false, all)),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", (true, None)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", (false, all)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", (false, all)),
         ] {
             assert_eq!(framing(headers), expected, "{headers:?}");
         }
@@ -318,6 +333,16 @@ mod tests {
     }
 
     #[test]
+    fn after_lines_that_are_no_header_fields_the_connection_is_not_used_again() {
+        for line in
+            ["Content-Length : 6", "Transfer-Encoding : chunked", " 6", "\tchunked", " X: folded", ": x", "x"]
+        {
+            let headers = format!("Content-Length: 5\r\n{line}\r\n");
+            assert_eq!(framing(&headers), (false, Some(5)), "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_204_has_no_body_whatever_its_headers_say() {
         let (head, _) =
             ResponseHead::parse(b"HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n").unwrap().unwrap();
@@ -331,6 +356,13 @@ mod tests {
             ResponseHead::parse(bytes.as_bytes()).unwrap().unwrap().0.keep_alive()
         };
         assert_eq!([keep_alive(""), keep_alive("Connection: Keep-Alive\r\n")], [false, true]);
+    }
+
+    #[test]
+    fn http_1_0_has_no_transfer_codings_and_what_has_some_is_not_kept() {
+        let bytes = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (head, _) = ResponseHead::parse(bytes).unwrap().unwrap();
+        assert!(!head.keep_alive());
     }
 
     #[test]

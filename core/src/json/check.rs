@@ -1,4 +1,4 @@
-//! The checker: bytes in, valid JSON out, or the place and reason of the first fault.
+//! The checker: bytes in, valid JSON out, or the place and reason of a fault.
 
 use super::error::{InputError, Reason};
 use super::raw::RawJson;
@@ -14,9 +14,15 @@ pub const MAX_DEPTH: usize = 32;
 /// text. Takes time in proportion to the input and constant stack.
 ///
 /// # Errors
-/// The offset and the [`Reason`] of the first fault.
+/// The offset and the [`Reason`] of the first fault in the grammar; of the first in the encoding where the
+/// grammar has none.
 pub fn check(input: &[u8]) -> Result<RawJson<'_>, InputError> {
-    let (value, rest) = split_first(input)?;
+    check_to_depth(input, MAX_DEPTH)
+}
+
+/// As [`check`], with another limit to the nesting: at most 64.
+pub(crate) fn check_to_depth(input: &[u8], max_depth: usize) -> Result<RawJson<'_>, InputError> {
+    let (value, rest) = split_to_depth(input, max_depth)?;
     let rest = skip_space(rest);
     if rest.is_empty() {
         Ok(value)
@@ -39,8 +45,13 @@ pub fn check(input: &[u8]) -> Result<RawJson<'_>, InputError> {
 /// # Errors
 /// As [`check`]; empty input is [`Reason::UnexpectedEnd`].
 pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
+    split_to_depth(input, MAX_DEPTH)
+}
+
+fn split_to_depth(input: &[u8], max_depth: usize) -> Result<(RawJson<'_>, &[u8]), InputError> {
     let start = skip_space(input);
-    let mut scanner = Scanner { input, at: input.len() - start.len() };
+    let max_depth = max_depth.min(Open::LEVELS);
+    let mut scanner = Scanner { input, at: input.len() - start.len(), max_depth };
     scanner.value().map_err(|reason| InputError::syntax(scanner.at, reason))?;
     let rest = scanner.rest();
     let value = start.get(..start.len() - rest.len()).unwrap_or_default();
@@ -52,6 +63,15 @@ pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
     Ok((RawJson::from_checked(text), rest))
 }
 
+/// The value itself, if `text` is one without white space around it.
+pub(super) fn check_text(text: &str) -> Option<RawJson<'_>> {
+    let input = text.as_bytes();
+    let mut scanner = Scanner { input, at: 0, max_depth: MAX_DEPTH };
+    let whole =
+        skip_space(input).len() == input.len() && scanner.value().is_ok() && scanner.at == input.len();
+    whole.then(|| RawJson::from_checked(text))
+}
+
 /// The place in the input. A method that fails leaves it at the fault.
 ///
 /// A place rather than the rest of the input: a slice would be checked, and both its halves computed, at
@@ -59,6 +79,7 @@ pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
 struct Scanner<'a> {
     input: &'a [u8],
     at: usize,
+    max_depth: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -126,9 +147,10 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn enter(&mut self, open: &mut Open, container: Container) -> Result<(), Reason> {
-        if !open.push(container) {
+        if open.depth == self.max_depth {
             return Err(Reason::TooDeep);
         }
+        open.push(container);
         self.at += 1;
         Ok(())
     }
@@ -288,21 +310,17 @@ enum Container {
 /// The containers that are open: one bit each, the innermost lowest, set for an object.
 #[derive(Default)]
 struct Open {
-    objects: u32,
-    depth: u32,
+    objects: u64,
+    depth: usize,
 }
 
-const _: () = assert!(MAX_DEPTH == u32::BITS as usize);
-
 impl Open {
-    /// `false` if that would be too deep.
-    fn push(&mut self, container: Container) -> bool {
-        if self.depth == u32::BITS {
-            return false;
-        }
-        self.objects = self.objects << 1 | u32::from(matches!(container, Container::Object));
+    /// How many can be open.
+    const LEVELS: usize = u64::BITS as usize;
+
+    fn push(&mut self, container: Container) {
+        self.objects = self.objects << 1 | u64::from(matches!(container, Container::Object));
         self.depth += 1;
-        true
     }
 
     fn pop(&mut self) {

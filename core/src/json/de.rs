@@ -116,7 +116,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
                 let mut ahead = *self.0;
                 let whole = Decoder(&mut ahead).value(Kind::Array, "an array")?;
                 self.0.accept(b'[');
-                return visitor.visit_seq(Sequence { cursor: self.0, whole: Some(whole), index: 0 });
+                return visitor.visit_seq(Sequence::new(self.0, Some(whole)));
             }
             token::NULLABLE if self.0.peek() == Some(b'n') => {
                 self.0.value();
@@ -130,7 +130,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, InputError> {
         self.enter(b'[', "an array")?;
-        let mut elements = Sequence { cursor: self.0, whole: None, index: 0 };
+        let mut elements = Sequence::new(self.0, None);
         let value = visitor.visit_seq(&mut elements)?;
         match elements.next_element::<IgnoredAny>()? {
             None => Ok(value),
@@ -180,6 +180,15 @@ struct Sequence<'c, 'a> {
     /// For a [`token::LIST`], the array as it stands: it comes before the elements.
     whole: Option<RawJson<'a>>,
     index: u32,
+    /// Whether the closing bracket has been passed: what follows it is not of this array, however often
+    /// the visitor asks.
+    ended: bool,
+}
+
+impl<'c, 'a> Sequence<'c, 'a> {
+    fn new(cursor: &'c mut Cursor<'a>, whole: Option<RawJson<'a>>) -> Self {
+        Self { cursor, whole, index: 0, ended: false }
+    }
 }
 
 impl<'de> SeqAccess<'de> for Sequence<'_, 'de> {
@@ -192,7 +201,8 @@ impl<'de> SeqAccess<'de> for Sequence<'_, 'de> {
         if let Some(whole) = self.whole.take() {
             return seed.deserialize(Decoder(&mut Cursor::new(whole))).map(Some);
         }
-        if !self.cursor.next_entry(b']') {
+        if self.ended || !self.cursor.next_entry(b']') {
+            self.ended = true;
             return Ok(None);
         }
         let index = self.index;
@@ -354,6 +364,20 @@ mod tests {
         assert_eq!(read::<[u8; 2]>("[1,2]"), Ok([1, 2]));
         assert_eq!(read::<[u8; 2]>("[1,2,3]"), Err("the value must have fewer elements".to_string()));
         assert!(read::<[u8; 2]>("[1]").is_err());
+    }
+
+    #[test]
+    fn what_follows_a_collected_array_is_read() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Collected {
+            first: heapless::Vec<u8, 4>,
+            second: heapless::Vec<[u8; 1], 4>,
+            last: u8,
+        }
+        let json = r#"{"first":[1,2] , "second":[[3]],"last":4}"#;
+        let (first, second) = ([1, 2].into_iter().collect(), [[3]].into_iter().collect());
+        assert_eq!(read(json), Ok(Collected { first, second, last: 4 }));
+        assert!(read::<Collected>(r#"{"first":[1,2,3,4,5],"second":[],"last":4}"#).is_err());
     }
 
     #[test]

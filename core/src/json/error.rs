@@ -87,7 +87,8 @@ pub enum Reason {
     UnexpectedEnd,
     /// Something else stands where this was expected.
     Expected(&'static str),
-    /// More than [`MAX_DEPTH`](super::MAX_DEPTH) arrays and objects inside each other.
+    /// More than [`MAX_DEPTH`](super::MAX_DEPTH) arrays and objects inside each other, not counting the
+    /// object of a payload.
     TooDeep,
     /// Something follows the value.
     TrailingData,
@@ -157,7 +158,7 @@ impl Path {
     pub const ROOT: Self = Self { names: [""; Self::MAX_STEPS], indices: [0; Self::MAX_STEPS], steps: 0 };
 
     /// The longest way that is told; of a longer one, its first steps.
-    pub const MAX_STEPS: usize = 4;
+    const MAX_STEPS: usize = 4;
 
     /// Whether this is the decoded value itself.
     #[must_use]

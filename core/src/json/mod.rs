@@ -39,6 +39,7 @@ mod sink;
 mod text;
 mod token;
 
+pub(crate) use check::check_to_depth;
 pub use check::{MAX_DEPTH, check, split_first};
 pub use de::decode;
 pub use error::{InputError, Path, Reason};

@@ -3,13 +3,11 @@
 use core::fmt;
 
 use serde::de::{Deserialize, Deserializer};
-use serde::ser::{Error, Serialize, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 use super::raw::RawJson;
 use super::token::{self, Token};
-use crate::buffer::Filling;
-use crate::decimal;
-use crate::error::ResourceError;
+use crate::decimal::Decimal;
 use crate::time::UnixTime;
 
 /// A JSON number. One that came in is its digits, and goes out as them; one made here is an integer or
@@ -52,8 +50,8 @@ impl<'a> Number<'a> {
     pub fn as_u64(self) -> Option<u64> {
         match self.0 {
             Repr::Text(text) => {
-                let decimal = Decimal::parse(text)?;
-                decimal.is_whole().then(|| decimal.whole()).flatten()
+                let number = Unsigned::parse(text)?;
+                number.is_whole().then(|| number.whole()).flatten()
             }
             Repr::Integer(value) => Some(value),
             Repr::Time(time) => (time.subsec_micros() == 0).then_some(time.secs()),
@@ -65,12 +63,26 @@ impl<'a> Number<'a> {
     pub fn as_unix_time(self) -> Option<UnixTime> {
         match self.0 {
             Repr::Text(text) => {
-                let decimal = Decimal::parse(text)?;
-                Some(UnixTime::new(decimal.whole()?, decimal.micros()))
+                let number = Unsigned::parse(text)?;
+                Some(UnixTime::new(number.whole()?, number.micros()))
             }
             Repr::Integer(secs) => Some(UnixTime::new(secs, 0)),
             Repr::Time(time) => Some(time),
         }
+    }
+
+    /// The text, rendered into `rendered` unless it came in.
+    fn text<'t>(self, rendered: &'t mut Rendered) -> &'t str
+    where
+        'a: 't,
+    {
+        // There is room for all that is rendered.
+        let _ = match self.0 {
+            Repr::Text(text) => return text,
+            Repr::Integer(value) => rendered.push_str(Decimal::new(value).as_str()).ok(),
+            Repr::Time(time) => render(time, rendered),
+        };
+        rendered
     }
 }
 
@@ -88,11 +100,7 @@ impl From<UnixTime> for Number<'_> {
 
 impl fmt::Display for Number<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Repr::Text(text) => f.write_str(text),
-            Repr::Integer(value) => fmt::Display::fmt(&value, f),
-            Repr::Time(time) => fmt::Display::fmt(&time, f),
-        }
+        f.write_str(self.text(&mut Rendered::default()))
     }
 }
 
@@ -105,11 +113,7 @@ impl fmt::Debug for Number<'_> {
 /// By the text: `1.0` and `1` are two different numbers here, as they are for strict readers.
 impl PartialEq for Number<'_> {
     fn eq(&self, other: &Self) -> bool {
-        if let (Some(left), Some(right)) = (self.as_str(), other.as_str()) {
-            return left == right;
-        }
-        let (left, right) = (Rendered::new(*self), Rendered::new(*other));
-        left.is_some() && left == right
+        self.text(&mut Rendered::default()) == other.text(&mut Rendered::default())
     }
 }
 
@@ -132,11 +136,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Number<'a> {
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Repr::Text(text) => serializer.serialize_newtype_struct(token::NUMBER, text),
             Repr::Integer(value) => serializer.serialize_u64(value),
-            Repr::Time(_) => {
-                let text = Rendered::new(*self).ok_or_else(|| S::Error::custom(token::NUMBER))?;
-                serializer.serialize_newtype_struct(token::NUMBER, &text)
+            Repr::Text(_) | Repr::Time(_) => {
+                serializer.serialize_newtype_struct(token::NUMBER, self.text(&mut Rendered::default()))
             }
         }
     }
@@ -149,58 +151,27 @@ impl defmt::Format for Number<'_> {
     }
 }
 
-/// The text of a number that has at most the 27 bytes of the longest time. Made without `core::fmt`, which
-/// would be the largest part of a small encoder.
-#[derive(PartialEq)]
-struct Rendered {
-    bytes: [u8; Self::MAX_LEN],
-    len: usize,
-}
+/// Room for the text of a number made here: the longest time.
+type Rendered = heapless::String<{ Decimal::MAX_LEN + 7 }>;
 
-impl Rendered {
-    const MAX_LEN: usize = 27;
-
-    fn new(number: Number<'_>) -> Option<Self> {
-        let mut bytes = [0; Self::MAX_LEN];
-        let mut text = Filling::new(&mut bytes);
-        match number.0 {
-            Repr::Text(digits) => text.push(digits.as_bytes()),
-            Repr::Integer(value) => text.push(decimal::Decimal::new(value).as_bytes()),
-            Repr::Time(time) => push_time(&mut text, time),
-        }
-        .ok()?;
-        let len = text.len();
-        Some(Self { bytes, len })
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-fn push_time(text: &mut Filling<'_>, time: UnixTime) -> Result<(), ResourceError> {
-    text.push(decimal::Decimal::new(time.secs()).as_bytes())?;
-    text.push(b".")?;
-    // A one in front keeps the zeros behind it, and is left out.
-    let micros = decimal::Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
-    text.push(micros.as_bytes().get(1..).unwrap_or_default())
-}
-
-impl Serialize for Rendered {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.as_bytes())
-    }
+/// A time as text, `secs.micros`; `None` if there is no room.
+fn render(time: UnixTime, text: &mut Rendered) -> Option<()> {
+    // The leading one keeps the zeros behind the point, and makes way for the point.
+    let micros = Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
+    text.push_str(Decimal::new(time.secs()).as_str()).ok()?;
+    text.push('.').ok()?;
+    text.push_str(micros.as_str().get(1..)?).ok()
 }
 
 /// A number that is not negative, as digits and the place of its point.
-struct Decimal<'a> {
+struct Unsigned<'a> {
     /// All digits, those before the written point and those after it.
     digits: (&'a [u8], &'a [u8]),
     /// How many digits stand before the true point, exponent included.
     before_point: i32,
 }
 
-impl<'a> Decimal<'a> {
+impl<'a> Unsigned<'a> {
     /// `None` for a negative number, and for an exponent beyond 32 bits.
     fn parse(text: &'a str) -> Option<Self> {
         if text.starts_with('-') {

@@ -9,6 +9,7 @@ use super::sink::{CountingSink, Sink};
 use super::token;
 use crate::decimal::Decimal;
 use crate::error::ResourceError;
+use crate::hex;
 
 /// Writes `value` as compact JSON.
 ///
@@ -144,14 +145,13 @@ fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), Reso
 
 #[cold]
 fn put_escape<S: Sink + ?Sized>(sink: &mut S, byte: u8) -> Result<(), ResourceError> {
-    let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
     match byte {
         b'"' => sink.put(br#"\""#),
         b'\\' => sink.put(br"\\"),
         b'\n' => sink.put(br"\n"),
         b'\r' => sink.put(br"\r"),
         b'\t' => sink.put(br"\t"),
-        _ => sink.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]),
+        _ => sink.put(&[b'\\', b'u', b'0', b'0', hex::digit(byte >> 4), hex::digit(byte & 15)]),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where encoded bytes go.
 
 use crate::error::ResourceError;
+use crate::write::write_all;
 
 /// Takes bytes in order: a fixed buffer, a counter, a writer.
 pub trait Sink {
@@ -82,7 +83,7 @@ pub struct WriteSink<W>(pub W);
 
 impl<W: embedded_io::Write> Sink for WriteSink<W> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
-        self.0.write_all(bytes).map_err(|_| ResourceError::WriteFailed)
+        write_all(&mut self.0, bytes).map_err(|_| ResourceError::WriteFailed)
     }
 }
 
@@ -98,6 +99,29 @@ mod tests {
         assert_eq!(sink.put(b"def"), Err(ResourceError::BufferTooSmall));
         assert_eq!(sink.put(b"de"), Ok(()));
         assert_eq!(sink.into_filled(), b"abcde");
+    }
+
+    #[test]
+    fn a_writer_that_has_ended_is_an_error_and_no_panic() {
+        /// Takes one byte, and then no more.
+        struct Ending(usize);
+
+        impl embedded_io::ErrorType for Ending {
+            type Error = core::convert::Infallible;
+        }
+
+        impl embedded_io::Write for Ending {
+            fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> {
+                Ok(core::mem::take(&mut self.0))
+            }
+
+            fn flush(&mut self) -> Result<(), Self::Error> {
+                Ok(())
+            }
+        }
+
+        assert_eq!(WriteSink(Ending(1)).put(b"a"), Ok(()));
+        assert_eq!(WriteSink(Ending(1)).put(b"ab"), Err(ResourceError::WriteFailed));
     }
 
     #[test]

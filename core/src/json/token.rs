@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::check::check_text;
 use super::raw::RawJson;
 
 /// A string; written from what stands between its quotes.
@@ -47,8 +48,39 @@ impl<'de, T: Token<'de>> Visitor<'de> for TokenVisitor<T> {
         f.write_str(T::NAME)
     }
 
-    /// Only the decoder of this module calls it, and with checked text.
+    /// The decoder calls it with checked text. Other deserializers that do not know the names, such as those
+    /// of serde's own for borrowed strings, call it with any: so it is checked here (measured: a quarter of
+    /// the time to decode an event).
     fn visit_borrowed_str<E: Error>(self, json: &'de str) -> Result<T, E> {
-        T::from_raw(RawJson::from_checked(json)).ok_or_else(|| E::custom(T::NAME))
+        check_text(json).and_then(T::from_raw).ok_or_else(|| E::custom(T::NAME))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::value::{BorrowedStrDeserializer, Error};
+
+    use super::super::{Number, Object, RawJson, Text};
+
+    fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+        T::deserialize(BorrowedStrDeserializer::new(text))
+    }
+
+    #[test]
+    fn another_deserializer_cannot_make_a_token_of_text_that_is_not_json() {
+        for text in ["", "{", r#"{"a"}"#, "[1]]", "1 2", "01", r#""a"#, r#""\x""#, r#""a"b""#] {
+            assert!(read::<RawJson>(text).is_err(), "{text}");
+            assert!(read::<Object>(text).is_err(), "{text}");
+            assert!(read::<Number>(text).is_err(), "{text}");
+            assert!(read::<Text>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_deserializer_can_hand_over_json() {
+        assert_eq!(read::<RawJson>("[1]").map(RawJson::as_str), Ok("[1]"));
+        assert_eq!(read::<Number>("1e3").map(Number::as_str), Ok(Some("1e3")));
+        assert_eq!(read::<Text>(r#""a""#), Ok(Text::from("a")));
     }
 }

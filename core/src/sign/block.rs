@@ -1,13 +1,11 @@
 //! The `signature` object of a payload.
 
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
-use super::hex::Hex;
 use super::key::SigningKey;
 use super::token::Token;
 use super::verify::VerifyError;
-use crate::decimal::Decimal;
+use crate::hex::Hex;
 use crate::json::RawJson;
 
 /// A signature and what it covers, as it goes into the payload.
@@ -76,20 +74,6 @@ impl SignatureBlock {
     }
 }
 
-impl Serialize for SignatureBlock {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 3 + usize::from(self.parent_signature.is_some());
-        let mut object = serializer.serialize_struct("SignatureBlock", fields)?;
-        object.serialize_field("timestamp", Decimal::new(self.timestamp).as_str())?;
-        object.serialize_field("token", &self.token)?;
-        object.serialize_field("signature", &self.signature)?;
-        if let Some(parent) = &self.parent_signature {
-            object.serialize_field("parent-signature", parent)?;
-        }
-        object.end()
-    }
-}
-
 /// A signature block as it was received: text, nothing of it believed yet. [`verify_block`] judges
 /// it.
 ///
@@ -110,48 +94,96 @@ pub struct ReceivedBlock<'a> {
 impl<'a> ReceivedBlock<'a> {
     /// The block in the `signature` member of a payload.
     ///
-    /// Decoded by serde-json-core, for which it is made: four strings that have no reason to be escaped. It only
-    /// sees what the checker let through.
+    /// Decoded by serde-json-core, for which it is made: four strings of digits, which have no reason to be
+    /// escaped. Escapes stay as they are written, so that a part with one is not what was signed, and a timestamp
+    /// or signature with one is malformed.
     ///
     /// # Errors
-    /// [`VerifyError::Malformed`] if it, or one of its three parts, is missing or no plain string.
+    /// [`VerifyError::Malformed`] if it is missing, one of its three parts is missing or no string, a part
+    /// stands twice, or `parent-signature` is there and neither a string nor `null`.
     pub fn in_payload(payload: RawJson<'a>) -> Result<Self, VerifyError> {
         let block = payload.member("signature").ok_or(VerifyError::Malformed("`signature` is missing"))?;
+        // The decoder indexes while it looks back over backslashes, which end at the opening quote; slices
+        // from that quote to the closing one; has `unreachable!` for keys other than strings, which the type
+        // does not ask for; and recurses into members that it skips. Checked text is balanced and at most
+        // MAX_DEPTH deep, so none of these can panic.
         let decoded = serde_json_core::from_slice(block.as_bytes());
         decoded.map(|(block, _)| block).map_err(|_| {
-            VerifyError::Malformed("`signature` must have the strings `timestamp`, `token` and `signature`")
+            VerifyError::Malformed(
+                "`signature` must have the strings `timestamp`, `token`, `signature` and perhaps `parent-signature`, each once",
+            )
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
+    use crate::json;
+    use crate::sign::{DEFAULT_WINDOW, ReplayGuard, verify};
     use crate::time::UnixTime;
 
+    fn key() -> SigningKey {
+        SigningKey::new(b"key-55c5c5c5c55f55ca5cd5f55d5c555c55").unwrap()
+    }
+
     fn block() -> SignatureBlock {
-        let key = SigningKey::new(b"key-55c5c5c5c55f55ca5cd5f55d5c555c55").unwrap();
         let token = Token::from_entropy(core::array::from_fn(|i| i as u8));
-        key.sign(UnixTime::new(1_529_006_854, 0), token)
+        key().sign(UnixTime::new(1_529_006_854, 0), token)
+    }
+
+    fn received(body: &str) -> Result<ReceivedBlock<'_>, VerifyError> {
+        ReceivedBlock::in_payload(json::check(body.as_bytes()).expect(body))
     }
 
     #[test]
-    fn serialises_the_timestamp_as_a_string_and_no_absent_parent() {
-        assert_eq!(
-            serde_json::to_string(&block()).unwrap(),
-            r#"{"timestamp":"1529006854","token":"000102030405060708090a0b0c0d0e0f101112131415161718","signature":"2bccc0d8faef18a1e23f7bd86a0e476cbc9edcb76ca25653978e9edc4ce2365b"}"#
+    fn an_escaped_part_stays_as_it_is_written_and_does_not_verify() {
+        let (signed, now) = (block(), UnixTime::new(1_529_006_854, 0));
+        let token = signed.token().as_str().replacen('0', r"\u0030", 1);
+        let body = format!(
+            r#"{{"signature":{{"timestamp":"1529006854","token":"{token}","signature":"{}"}},"event-data":{{}}}}"#,
+            signed.signature()
         );
+        assert_eq!(received(&body).map(|block| block.token), Ok(token.as_str()));
+        let verdict = verify(body.as_bytes(), &key(), now, DEFAULT_WINDOW, &mut ReplayGuard::<1>::new());
+        assert_eq!(verdict, Err(VerifyError::WrongSignature));
+    }
+
+    #[test]
+    fn a_part_is_a_string_and_only_the_parent_signature_may_be_null() {
+        let with_parent = |parent: &str| {
+            format!(
+                r#"{{"signature":{{"timestamp":"1","token":"a","signature":"b","parent-signature":{parent}}}}}"#
+            )
+        };
+        assert_eq!(received(&with_parent("null")).map(|block| block.parent_signature), Ok(None));
+        assert_eq!(received(&with_parent(r#""c""#)).map(|block| block.parent_signature), Ok(Some("c")));
+        for parent in ["1", "true", "{}", r#"["c"]"#] {
+            let body = with_parent(parent);
+            let block = received(&body);
+            assert!(matches!(block, Err(VerifyError::Malformed(_))), "{body}: {block:?}");
+        }
+        for members in [
+            r#""timestamp":null,"token":"a","signature":"b""#,
+            r#""timestamp":"1","token":null,"signature":"b""#,
+            r#""timestamp":"1","token":"a","signature":null"#,
+            r#""timestamp":"1","token":"a","token":"a","signature":"b""#,
+        ] {
+            let body = format!(r#"{{"signature":{{{members}}}}}"#);
+            let block = received(&body);
+            assert!(matches!(block, Err(VerifyError::Malformed(_))), "{body}: {block:?}");
+        }
     }
 
     #[test]
     fn the_parent_signs_the_same_timestamp_and_token() {
         let block = block().with_parent(&SigningKey::new(b"parent-key").unwrap());
-        let json = serde_json::to_string(&block).unwrap();
-        let received: ReceivedBlock<'_> = serde_json::from_str(&json).unwrap();
         assert_eq!(
-            received.parent_signature,
+            block.parent_signature(),
             Some("436b65ec6a0d34577c037ac6fc906a261cb5862b71e7ef10a0aef44012aad10d")
         );
-        assert_eq!(Some(received.signature), Some(block.signature()));
+        assert_eq!(block.signature(), self::block().signature());
     }
 }

@@ -7,10 +7,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::block::SignatureBlock;
-use super::hex::Hex;
 use super::token::Token;
 use crate::decimal::Decimal;
 use crate::error::ConfigError;
+use crate::hex::Hex;
 use crate::time::UnixTime;
 
 pub(super) type HmacSha256 = Hmac<Sha256>;

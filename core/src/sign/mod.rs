@@ -9,7 +9,6 @@
 //! Receivers call [`verify()`] and [`EndpointSecret::verify`].
 
 mod block;
-mod hex;
 mod key;
 mod replay;
 mod standard;

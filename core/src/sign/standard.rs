@@ -55,9 +55,11 @@ impl EndpointSecret {
             .ok_or(ConfigError::MalformedSecret)
     }
 
-    /// The value of `webhook-signature` for the message `id` (without dots), sent at `now` with a body that
-    /// consists of `chunks`. While a secret is being replaced, send the signatures of both, separated by a
-    /// space.
+    /// The value of `webhook-signature` for the message `id`, sent at `now` with a body that consists of
+    /// `chunks`. While a secret is being replaced, send the signatures of both, separated by a space.
+    ///
+    /// The signature covers `id.timestamp.body`. An `id` may contain dots all the same: the timestamp is
+    /// digits and the body begins with `{"`, which no accepted id contains, so this splits in one way only.
     #[must_use]
     pub fn sign(&self, id: &str, now: UnixTime, chunks: &[&[u8]]) -> StandardSignature {
         let mac = self.mac(id, Decimal::new(now.secs()).as_str(), chunks);

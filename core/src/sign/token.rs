@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
-
-use super::hex::Hex;
+use crate::hex::Hex;
 
 /// What makes every signature a different one: 50 lowercase hexadecimal digits, from 25 random bytes.
 ///
@@ -44,11 +42,5 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({:?})", self.0)
-    }
-}
-
-impl Serialize for Token {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
     }
 }

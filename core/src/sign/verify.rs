@@ -3,10 +3,10 @@
 use core::fmt;
 
 use super::block::ReceivedBlock;
-use super::hex;
 use super::key::SigningKey;
 use super::replay::Remember;
 use crate::decimal;
+use crate::hex;
 use crate::json::{self, InputError, RawJson};
 use crate::time::{Duration, UnixTime};
 
@@ -53,7 +53,8 @@ pub fn verify<'a>(
     window: Duration,
     guard: &mut (impl Remember + ?Sized),
 ) -> Result<Verified<'a>, VerifyError> {
-    let payload = json::check(body).map_err(VerifyError::NotJson)?;
+    // The payload is one object around event-data, which may be as deep as was accepted.
+    let payload = json::check_to_depth(body, json::MAX_DEPTH + 1).map_err(VerifyError::NotJson)?;
     let block = ReceivedBlock::in_payload(payload)?;
     let event_data = payload.member("event-data").ok_or(VerifyError::Malformed("`event-data` is missing"))?;
     let VerifiedBlock { timestamp, token } = verify_block(&block, key, now, window, guard)?;

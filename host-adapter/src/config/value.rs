@@ -86,7 +86,7 @@ pub(crate) fn key(text: &str) -> Option<Secret> {
 }
 
 pub(super) fn master_key(text: &str) -> Option<Secret> {
-    MasterKey::parse(text).ok().map(|_| Secret::new(text))
+    MasterKey::parse(text).map(|_| Secret::new(text))
 }
 
 /// A span of time that is not negative; days have 24 hours.

@@ -1,11 +1,12 @@
 //! The keys that a server needs at its start: given, stored, or generated once.
 
 use std::fmt;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::entropy;
+use crate::private;
 use crate::secrets::{MasterKey, MasterKeyError, Secret, hash_api_key};
 use crate::storage::{ApiKey, Store, StoreError};
 
@@ -23,11 +24,19 @@ impl fmt::Debug for FirstKeys {
     }
 }
 
-/// The key that encrypts secrets in the store: given, or from its file, which is made if it is not there.
-pub(super) fn master(config: &Config) -> Result<MasterKey, KeysError> {
-    match &config.keys.master {
-        Some(key) => MasterKey::parse(key.expose()).map_err(KeysError::Master),
-        None => MasterKey::from_file(&config.storage.master_key_file).map_err(KeysError::Master),
+/// The key that encrypts secrets in the store: given, or from its file. A missing file is made, unless there
+/// is a store already: no new key would open it.
+pub(super) fn master(config: &Config) -> Result<MasterKey, MasterKeyError> {
+    let file = &config.storage.master_key_file;
+    if let Some(key) = &config.keys.master {
+        let malformed = || MasterKeyError::Malformed(format!("keys.master or {}", MasterKey::VARIABLE));
+        return MasterKey::parse(key.expose()).ok_or_else(malformed);
+    }
+    match MasterKey::from_file(file) {
+        Err(MasterKeyError::Missing(_)) if !Store::is_in(&config.storage.data) => {
+            MasterKey::create_file(file)
+        }
+        other => other,
     }
 }
 
@@ -51,7 +60,8 @@ pub(super) async fn provide(store: &Store, config: &Config) -> Result<Option<Fir
     }
     let file = config.storage.data.join("first-keys");
     if !text.is_empty() {
-        write_private(&file, &text).map_err(|error| KeysError::File(file.clone(), error))?;
+        // Appended, so that a key generated earlier is not lost.
+        private::append(&file, &text).map_err(|error| KeysError::File(file.clone(), error))?;
     }
     if let Some(key) = given.or(signing.map(Secret::new))
         && directory.signing_key() != Some(&key)
@@ -65,17 +75,6 @@ pub(super) async fn provide(store: &Store, config: &Config) -> Result<Option<Fir
     Ok((!text.is_empty()).then(|| FirstKeys { file, text: Secret::new(text) }))
 }
 
-/// Appends, so that a key generated earlier is not lost.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
 /// Why there is no key.
 #[derive(Debug)]
 pub enum KeysError {
@@ -85,6 +84,12 @@ pub enum KeysError {
     File(PathBuf, io::Error),
     /// The store cannot keep them.
     Store(StoreError),
+}
+
+impl From<MasterKeyError> for KeysError {
+    fn from(error: MasterKeyError) -> Self {
+        Self::Master(error)
+    }
 }
 
 impl From<StoreError> for KeysError {
@@ -106,3 +111,25 @@ impl fmt::Display for KeysError {
 }
 
 impl std::error::Error for KeysError {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn a_store_whose_master_key_is_gone_gets_no_new_one() {
+        let data = tempfile::tempdir().unwrap();
+        let mut config = Config::load(&Sources::default()).unwrap();
+        config.storage.data = data.path().to_owned();
+        config.storage.master_key_file = data.path().join("master.key");
+        master(&config).unwrap();
+        std::fs::write(data.path().join("sealpost.db"), "").unwrap();
+        master(&config).unwrap();
+
+        std::fs::remove_file(data.path().join("master.key")).unwrap();
+        assert!(matches!(master(&config), Err(MasterKeyError::Missing(_))));
+        assert!(!data.path().join("master.key").exists());
+    }
+}

@@ -27,6 +27,7 @@ use tracing::{error, info};
 use crate::api::{App, Setup, router};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
 use crate::storage::{Inbox, OpenError, Settings, Store, StoreError};
@@ -176,8 +177,8 @@ impl Running {
 fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
     let data = &config.storage.data;
     // The master key's default place is in it, before there is a store.
-    std::fs::create_dir_all(data).map_err(|error| Error::Data(data.clone(), error))?;
-    let master = keys::master(config)?;
+    private::make_directory(data).map_err(|error| Error::Data(data.clone(), error))?;
+    let master = keys::master(config).map_err(KeysError::from)?;
     let settings = Settings {
         shards: usize::from(config.delivery.shards),
         quota: u32::from(config.delivery.window_per_endpoint),

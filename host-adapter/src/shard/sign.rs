@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealpost_core::http::Header;
+use sealpost_core::json::{self, Number, RawJson};
 use sealpost_core::sign::{SigningKey, Token};
 use sealpost_core::{Payload, SignatureBlock, UnixTime};
 use sha2::Sha256;
@@ -83,19 +84,26 @@ fn first_signature(secret: &Secret, key: &SigningKey, delivery: &Delivery) -> Si
 
 /// The event's own time; it has one since it was accepted.
 fn event_time(data: &[u8]) -> UnixTime {
-    #[derive(serde::Deserialize)]
-    struct Timed<'a> {
-        #[serde(borrow)]
-        timestamp: &'a serde_json::value::RawValue,
-    }
-    let timed = serde_json::from_slice::<Timed<'_>>(data).ok();
-    let secs = timed.and_then(|timed| timed.timestamp.get().split('.').next()?.parse().ok());
-    UnixTime::new(secs.unwrap_or_default(), 0)
+    let timestamp = json::check(data).ok().and_then(|data| data.member("timestamp"));
+    timestamp.and_then(RawJson::as_number).and_then(Number::as_unix_time).unwrap_or_default()
 }
 
 impl Signed {
     /// The Standard Webhooks headers (<https://www.standardwebhooks.com>), where they are sent.
     pub(super) fn headers(&self) -> Vec<Header<'_>> {
         self.standard.as_ref().map(StandardHeaders::headers).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_an_event_is_read_however_it_is_written() {
+        for timestamp in ["1770146431", "1770146431.658528", "1.770146431e9", "17701464310e-1"] {
+            let data = format!(r#"{{"event":"opened","timestamp":{timestamp}}}"#);
+            assert_eq!(event_time(data.as_bytes()).secs(), 1_770_146_431, "{timestamp}");
+        }
     }
 }

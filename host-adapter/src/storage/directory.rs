@@ -15,7 +15,7 @@ use super::{
     StoreError,
     delivery::{Endpoint, EndpointId, EndpointUrl},
 };
-use crate::secrets::Secret;
+use crate::{entropy, secrets::Secret};
 
 /// URLs that one webhook of a domain can have: Mailgun's limit.
 pub const MAX_URLS: usize = 3;
@@ -70,13 +70,11 @@ impl Directory {
     }
 
     /// Works out what an edit of a webhook comes to, with endpoints made where URLs are new.
-    /// `make_secret` makes the text of an endpoint's secret.
     pub(super) fn plan(
         &self,
         domain: &str,
         kind: WebhookKind,
         edit: &WebhookEdit,
-        mut make_secret: impl FnMut() -> Result<Secret, StoreError>,
     ) -> Result<WebhookChange, WebhookError> {
         let domain = self.domain(domain).ok_or(WebhookError::UnknownDomain)?.clone();
         let before = domain.webhook(kind).to_vec();
@@ -95,7 +93,8 @@ impl Directory {
                 Some(known) => known,
                 None if after.iter().any(|earlier| earlier.url() == url) => continue,
                 None => {
-                    let new = Arc::new(Endpoint::new(next_id, url.clone(), make_secret()?, Health::UNPROVEN));
+                    let secret = Secret::new(entropy::endpoint_secret());
+                    let new = Arc::new(Endpoint::new(next_id, url.clone(), secret, Health::UNPROVEN));
                     next_id += 1;
                     made.push(new.clone());
                     new

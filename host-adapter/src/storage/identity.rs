@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::secrets::random;
+use crate::entropy;
 
 /// What makes a store itself; made with it and never changed.
 #[derive(Clone)]
@@ -17,13 +17,13 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of a new store.
-    pub(super) fn generate() -> Result<Self, getrandom::Error> {
-        let account = random::<12>()?;
-        Ok(Self {
+    pub(super) fn generate() -> Self {
+        let account = entropy::bytes::<12>();
+        Self {
             account: account.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-            epoch: getrandom::u64()?,
-            cursor_key: random()?,
-        })
+            epoch: u64::from_be_bytes(entropy::bytes()),
+            cursor_key: entropy::bytes(),
+        }
     }
 }
 

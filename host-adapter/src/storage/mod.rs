@@ -1,14 +1,17 @@
 //! The store: what was accepted, what is still to be delivered, and what is configured.
 //!
 //! The store is the truth; the shards hold a bounded window over it. This page is the contract that every
-//! implementation fulfils, and that `conformance.rs` checks. SQLite is the default; the one in memory is
+//! implementation fulfils, and that `conformance` checks. SQLite is the default; the one in memory is
 //! for tests and for nothing that matters.
 //!
 //! # Nothing lost
 //! When [`Store::append`] answers `Ok`, every new event **and** one delivery per endpoint of its webhook
 //! are durable, by one transaction: after a kill or a power cut both are there, or neither. A delivery
 //! stays until exactly one record ends it as acknowledged, refused, exhausted or cancelled; the end is
-//! counted in the same transaction that removes it, so [`Store::accounting`] always balances. A commit
+//! counted in the same transaction that removes it, so [`Store::accounting`] always balances.
+//!
+//! A full disk and another program's lock pass: nothing was committed then, whoever waits is told by
+//! [`StoreError::Disk`] or [`StoreError::Busy`], and records are kept and written later. Any other commit
 //! that failed leaves the store unable to say what is on disk: it is then *broken*, answers everything
 //! with [`StoreError::Broken`], and never tries that commit again. The server is to exit and start anew.
 //!
@@ -23,7 +26,12 @@
 //! delivery that is due, and both the endpoint's quota and the window have room. All others wait in the
 //! store. When one of them is due and there is room, the endpoint's shard gets one [`ToShard::Backlog`];
 //! it calls [`Store::refill`] as its lane has room, and is answered by [`ToShard::Refilled`] with the
-//! oldest due ones, which may be none. A delivery leaves the window by its record: an end, or a retry that is not kept.
+//! oldest due ones, which may be none. A delivery leaves the window by its record: an end, or a retry that
+//! is not kept.
+//!
+//! What an endpoint that is not up holds stays long. So until it has acknowledged something, and again from
+//! the record of a failed attempt on, its quota is 16, and all such endpoints together hold at most three
+//! quarters of the window, half of it by more than a first delivery each.
 //!
 //! Messages to a shard come in commit order, and the records of a commit before its claims. An endpoint's
 //! deliveries all go to one shard, [`Endpoint::shard`].
@@ -65,6 +73,9 @@
 //! # Bounds
 //! See [`Settings`]. A full store answers [`AppendError::Full`] (come back later); little free disk,
 //! [`StoreError::Disk`].
+//!
+//! Retention works in slices of so many events, and of about 8 MiB of event-data. It goes by the wall clock
+//! at which an event was accepted; where that clock was ahead, an event stays longer, and nothing else does.
 
 pub mod accounting;
 #[cfg(test)]
@@ -96,10 +107,8 @@ pub use identity::Identity;
 pub use memory::Memory;
 pub use outbox::Inbox;
 pub use settings::Settings;
-pub use sqlite::{OpenError, Sqlite};
+pub use sqlite::{OpenCause, OpenError, Sqlite};
 pub use store::Store;
-
-use crate::secrets::Secret;
 
 /// What one slice of retention did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +124,8 @@ pub struct Retained {
 pub enum StoreError {
     /// The disk is full, or too nearly so. Passes when there is room again.
     Disk,
+    /// Another program keeps the database locked. Passes when it lets go.
+    Busy,
     /// A write or a read failed, or the store is closed. Does not pass; the server must be started anew.
     Broken,
 }
@@ -123,6 +134,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Disk => "the data directory's disk has too little free space; make room and try again",
+            Self::Busy => "another program keeps the database locked; try again when it has let go",
             Self::Broken => "the store has failed or is closed; the server must be started again",
         })
     }
@@ -134,11 +146,4 @@ impl std::error::Error for StoreError {}
 fn wall_millis() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A new endpoint secret in the form of the Standard Webhooks specification.
-fn endpoint_secret() -> Result<Secret, StoreError> {
-    use base64::prelude::{BASE64_STANDARD, Engine as _};
-    let bytes = crate::secrets::random::<32>().map_err(|_| StoreError::Broken)?;
-    Ok(Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(bytes))))
 }

@@ -35,6 +35,12 @@ impl Store {
         Ok((Self::Sqlite(sqlite), inboxes))
     }
 
+    /// Whether there is a store in a data directory.
+    #[must_use]
+    pub fn is_in(directory: &Path) -> bool {
+        Sqlite::is_in(directory)
+    }
+
     /// An empty store in memory, and the inbox of each shard. Needs a running tokio runtime.
     #[must_use]
     pub fn in_memory(settings: &Settings) -> (Self, Vec<Inbox>) {

@@ -3,10 +3,17 @@
 //! Pure book-keeping, driven by whoever writes: no clock, no I/O. A delivery is held from the moment it
 //! is claimed until its record says that it has left, so the window is an upper bound of what the shards
 //! have in their slots. While a transaction is open every change can be undone.
+//!
+//! Endpoints that are not up (never proven, failing, or down) are *suspects*. What they hold stays long, so
+//! they share a part of the window: however many are dead, a quarter is left for those that are up, and a
+//! quarter more for the first delivery of each suspect, by which it can prove itself.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::delivery::{DeliveryId, EndpointId};
+
+/// Deliveries held of one suspect, where the quota is not smaller still.
+const SUSPECT_QUOTA: u32 = 16;
 
 /// The limits of the window.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +30,13 @@ pub(super) struct Limits {
 /// The window's book.
 pub(super) struct Window {
     limits: Limits,
-    bytes: u64,
+    all: Share,
+    suspects: Share,
     held: HashMap<DeliveryId, Held>,
     lanes: HashMap<EndpointId, Lane>,
-    /// Endpoints with unclaimed deliveries whose shard has not been told, by the time of the first.
-    untold: BTreeSet<(i64, EndpointId)>,
+    /// Endpoints below their quota with unclaimed deliveries whose shard has not been told, by the time of
+    /// the first.
+    untold: BTreeSet<(Standing, i64, EndpointId)>,
     undo: Vec<Undo>,
 }
 
@@ -38,14 +47,34 @@ struct Held {
     bytes: u32,
 }
 
+/// A part of the window.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    deliveries: u32,
+    bytes: u64,
+}
+
 /// An endpoint in the book.
 #[derive(Clone, Copy, Default)]
 struct Lane {
-    held: u32,
+    held: Share,
+    /// Its last attempt was answered as wished.
+    up: bool,
     /// No unclaimed delivery is due before this; `None`: there is none.
     next_due: Option<i64>,
     /// The shard knows that there is a backlog, and will ask.
     told: bool,
+}
+
+/// What share of the window an endpoint's next delivery is counted to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// The endpoint is up: all of it.
+    Up,
+    /// A suspect that holds nothing: three quarters.
+    SuspectFirst,
+    /// A suspect that holds something: half.
+    SuspectMore,
 }
 
 enum Undo {
@@ -57,7 +86,8 @@ impl Window {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            bytes: 0,
+            all: Share::default(),
+            suspects: Share::default(),
             held: HashMap::new(),
             lanes: HashMap::new(),
             untold: BTreeSet::new(),
@@ -72,12 +102,14 @@ impl Window {
 
     /// How many more deliveries of an endpoint may be held.
     pub(super) fn room(&self, endpoint: EndpointId) -> u32 {
-        if self.bytes >= self.limits.bytes {
-            return 0;
-        }
-        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        let quota = self.limits.quota.saturating_sub(self.lane(endpoint).held);
-        quota.min(self.limits.deliveries.saturating_sub(held))
+        let lane = self.lane(endpoint);
+        let places = match lane.standing() {
+            Standing::SuspectFirst => {
+                self.places(Standing::SuspectFirst).min(1).max(self.places(Standing::SuspectMore))
+            }
+            standing => self.places(standing),
+        };
+        places.min(self.below_quota(&lane))
     }
 
     /// A shard is about to be given this delivery.
@@ -96,6 +128,14 @@ impl Window {
     /// The endpoint of a delivery that a shard holds.
     pub(super) fn holder(&self, id: DeliveryId) -> Option<EndpointId> {
         self.held.get(&id).map(|held| held.endpoint)
+    }
+
+    /// Whether the endpoint's last attempt was answered as wished; until this is said, it was not.
+    pub(super) fn judge(&mut self, endpoint: EndpointId, up: bool) {
+        let lane = self.lane(endpoint);
+        if lane.up != up {
+            self.set_lane(endpoint, Lane { up, ..lane });
+        }
     }
 
     /// A delivery that nobody holds is due at this time.
@@ -119,12 +159,15 @@ impl Window {
         self.set_lane(endpoint, Lane { next_due, ..lane });
     }
 
-    /// Endpoints whose shards are to be told of a backlog now; each is returned once until its refill.
-    /// Endpoints that are due but have no room stay in the set; only as many can be at their quota as
-    /// fill the window, so they cost little to pass over.
+    /// Endpoints whose shards are to be told of a backlog now, no more of them than there are places; each
+    /// is returned once until its refill.
     pub(super) fn tell(&mut self, now: i64) -> Vec<EndpointId> {
-        let due = self.untold.iter().take_while(|(due, _)| *due <= now).map(|&(_, endpoint)| endpoint);
-        let due: Vec<_> = due.filter(|&endpoint| self.room(endpoint) > 0).collect();
+        let due = |standing| {
+            let due =
+                self.untold.range((standing, i64::MIN, EndpointId::MIN)..=(standing, now, EndpointId::MAX));
+            due.take(self.places(standing) as usize).map(|&(_, _, endpoint)| endpoint)
+        };
+        let due: Vec<_> = Standing::ALL.into_iter().flat_map(due).collect();
         for &endpoint in &due {
             let lane = self.lane(endpoint);
             self.set_lane(endpoint, Lane { told: true, ..lane });
@@ -134,7 +177,11 @@ impl Window {
 
     /// When [`Window::tell`] will next have something to say by the passing of time alone.
     pub(super) fn next_due(&self, now: i64) -> Option<i64> {
-        self.untold.range((now.saturating_add(1), 0)..).next().map(|&(due, _)| due)
+        let next = |standing| {
+            let later = (standing, now.saturating_add(1), EndpointId::MIN);
+            self.untold.range(later..=(standing, i64::MAX, EndpointId::MAX)).next().map(|&(_, due, _)| due)
+        };
+        Standing::ALL.into_iter().filter_map(next).min()
     }
 
     /// The transaction is committed: its changes stay.
@@ -156,6 +203,27 @@ impl Window {
         self.lanes.get(&endpoint).copied().unwrap_or_default()
     }
 
+    /// Places that are left for deliveries of this standing.
+    fn places(&self, standing: Standing) -> u32 {
+        let Limits { deliveries, bytes, .. } = self.limits;
+        let limit = |part: u32| Share {
+            deliveries: deliveries - deliveries / part,
+            bytes: bytes - bytes / u64::from(part),
+        };
+        let all = Share { deliveries, bytes };
+        let places = match standing {
+            Standing::Up => u32::MAX,
+            Standing::SuspectFirst => self.suspects.places_below(limit(4)),
+            Standing::SuspectMore => self.suspects.places_below(limit(2)),
+        };
+        places.min(self.all.places_below(all))
+    }
+
+    fn below_quota(&self, lane: &Lane) -> u32 {
+        let quota = if lane.up { self.limits.quota } else { self.limits.quota.min(SUSPECT_QUOTA) };
+        quota.saturating_sub(lane.held.deliveries)
+    }
+
     fn set_held(&mut self, id: DeliveryId, held: Option<Held>) {
         let before = self.held.get(&id).copied();
         self.undo.push(Undo::Held(id, before));
@@ -174,27 +242,76 @@ impl Window {
             None => self.held.remove(&id),
         };
         if let Some(before) = before {
-            self.bytes = self.bytes.saturating_sub(u64::from(before.bytes));
-            let lane = self.lanes.entry(before.endpoint).or_default();
-            lane.held = lane.held.saturating_sub(1);
+            self.all.remove(1, before.bytes.into());
+            self.change(before.endpoint, |lane| lane.held.remove(1, before.bytes.into()));
         }
         if let Some(held) = held {
-            self.bytes = self.bytes.saturating_add(u64::from(held.bytes));
-            self.lanes.entry(held.endpoint).or_default().held += 1;
+            self.all.add(1, held.bytes.into());
+            self.change(held.endpoint, |lane| lane.held.add(1, held.bytes.into()));
         }
     }
 
-    /// Takes over everything of a lane but its count, which follows the held deliveries.
+    /// Takes over everything of a lane but its share, which follows the held deliveries.
     fn put_lane(&mut self, endpoint: EndpointId, new: Lane) {
-        let lane = self.lanes.entry(endpoint).or_default();
-        if let (Some(due), false) = (lane.next_due, lane.told) {
-            self.untold.remove(&(due, endpoint));
+        self.change(endpoint, |lane| *lane = Lane { held: lane.held, ..new });
+    }
+
+    /// Changes a lane, and with it everything that is derived from lanes.
+    fn change(&mut self, endpoint: EndpointId, change: impl FnOnce(&mut Lane)) {
+        let before = self.lane(endpoint);
+        let mut after = before;
+        change(&mut after);
+        if let Some(place) = self.place(endpoint, &before) {
+            self.untold.remove(&place);
         }
-        (lane.next_due, lane.told) = (new.next_due, new.told);
-        if let (Some(due), false) = (lane.next_due, lane.told) {
-            self.untold.insert((due, endpoint));
+        if !before.up {
+            self.suspects.remove(before.held.deliveries, before.held.bytes);
+        }
+        if !after.up {
+            self.suspects.add(after.held.deliveries, after.held.bytes);
+        }
+        if let Some(place) = self.place(endpoint, &after) {
+            self.untold.insert(place);
+        }
+        self.lanes.insert(endpoint, after);
+    }
+
+    /// A lane's place among the untold, if it has one.
+    fn place(&self, endpoint: EndpointId, lane: &Lane) -> Option<(Standing, i64, EndpointId)> {
+        let due = lane.next_due.filter(|_| !lane.told && self.below_quota(lane) > 0)?;
+        Some((lane.standing(), due, endpoint))
+    }
+}
+
+impl Lane {
+    fn standing(&self) -> Standing {
+        match (self.up, self.held.deliveries) {
+            (true, _) => Standing::Up,
+            (false, 0) => Standing::SuspectFirst,
+            (false, _) => Standing::SuspectMore,
         }
     }
+}
+
+impl Share {
+    /// Deliveries that may be added until a limit is reached.
+    fn places_below(&self, limit: Self) -> u32 {
+        if self.bytes < limit.bytes { limit.deliveries.saturating_sub(self.deliveries) } else { 0 }
+    }
+
+    fn add(&mut self, deliveries: u32, bytes: u64) {
+        self.deliveries = self.deliveries.saturating_add(deliveries);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn remove(&mut self, deliveries: u32, bytes: u64) {
+        self.deliveries = self.deliveries.saturating_sub(deliveries);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+impl Standing {
+    const ALL: [Self; 3] = [Self::Up, Self::SuspectFirst, Self::SuspectMore];
 }
 
 #[cfg(test)]
@@ -221,6 +338,7 @@ mod tests {
     #[test]
     fn large_events_fill_the_window_before_its_places_are_taken() {
         let mut window = Window::new(LIMITS);
+        (1..=2).for_each(|endpoint| window.judge(endpoint, true));
         window.claim(10, 1, 99);
         assert!(window.admits(2, 0));
         window.claim(11, 1, 99);
@@ -263,6 +381,56 @@ mod tests {
     }
 
     #[test]
+    fn suspects_leave_a_quarter_of_the_window_to_those_that_are_up() {
+        let mut window = Window::new(Limits { quota: 64, deliveries: 64, bytes: 6400 });
+        window.judge(1, true);
+        let taken = fill(&mut window, 100..120);
+        assert_eq!(taken.get(..3), Some([16, 16, 1].as_slice()), "half of it, and then one each");
+        assert_eq!(taken.iter().sum::<u32>(), 48);
+        assert_eq!(window.room(1), 16);
+        window.claim(1, 1, 10);
+        window.judge(1, false);
+        assert_eq!(window.room(1), 0, "a suspect now, and what it holds counts as theirs");
+        window.judge(1, true);
+        assert_eq!(window.room(1), 15);
+    }
+
+    #[test]
+    fn suspects_leave_a_quarter_of_the_bytes_too() {
+        let mut window = Window::new(Limits { quota: 64, deliveries: 64, bytes: 400 });
+        window.judge(1, true);
+        window.claim(10, 2, 299);
+        assert_eq!([window.room(2), window.room(3)], [0, 1]);
+        window.claim(11, 3, 1);
+        assert_eq!([window.room(4), window.room(1)], [0, 62]);
+    }
+
+    #[test]
+    fn no_more_shards_are_told_than_there_are_places() {
+        let mut window = Window::new(Limits { quota: 2, deliveries: 4, bytes: 100 });
+        for endpoint in 1..=9 {
+            window.judge(endpoint, true);
+            window.leave_unclaimed(endpoint, 5);
+        }
+        for id in 20..24 {
+            window.claim(id, 100 + id as EndpointId / 2, 1);
+        }
+        assert!(window.tell(9).is_empty());
+        window.release(20);
+        assert_eq!(window.tell(9), [1]);
+    }
+
+    /// Claims for each endpoint what it may have; how many those were.
+    fn fill(window: &mut Window, endpoints: std::ops::Range<EndpointId>) -> Vec<u32> {
+        let mut fill = |endpoint| {
+            let room = window.room(endpoint);
+            (0..room).for_each(|turn| window.claim(u64::from(endpoint) << 8 | u64::from(turn), endpoint, 10));
+            room
+        };
+        endpoints.map(&mut fill).collect()
+    }
+
+    #[test]
     fn a_rolled_back_transaction_leaves_no_trace() {
         let mut window = Window::new(LIMITS);
         window.claim(10, 1, 10);
@@ -272,11 +440,12 @@ mod tests {
         window.claim(11, 1, 10);
         window.release(10);
         window.leave_unclaimed(1, 20);
+        window.judge(1, true);
         assert_eq!(window.tell(20), [1]);
         window.refilled(1, None, false);
         window.roll_back();
 
-        assert_eq!((window.holder(10), window.holder(11), window.bytes), (Some(1), None, 10));
+        assert_eq!((window.holder(10), window.holder(11), window.all.bytes), (Some(1), None, 10));
         assert_eq!(window.room(1), 1);
         assert_eq!(window.next_due(0), Some(50));
     }

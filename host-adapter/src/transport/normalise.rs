@@ -23,8 +23,9 @@ pub fn normalise(text: &str) -> Result<String, NormaliseError> {
         let name = name.to_owned();
         url.set_host(Some(&name)).map_err(NormaliseError::Syntax)?;
     }
-    sealpost_core::Url::parse(url.as_str()).map_err(NormaliseError::Unusable)?;
-    Ok(url.into())
+    let normal = percent_encode(url.as_str());
+    sealpost_core::Url::parse(&normal).map_err(NormaliseError::Unusable)?;
+    Ok(normal)
 }
 
 /// Why a text is not the URL of an endpoint.
@@ -48,6 +49,20 @@ impl fmt::Display for NormaliseError {
 
 impl std::error::Error for NormaliseError {}
 
+/// Encodes what the URL standard leaves in paths and queries although no URI may contain it (RFC 3986).
+fn percent_encode(url: &str) -> String {
+    let mut encoded = String::with_capacity(url.len());
+    for character in url.chars() {
+        match character {
+            '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
+                encoded.push_str(&format!("%{:02X}", u32::from(character)));
+            }
+            _ => encoded.push(character),
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +83,11 @@ mod tests {
             ("https://[0:0::1]/", "https://[::1]/"),
             ("https://example.com/a/../b", "https://example.com/b"),
             ("https:\\\\example.com\\a", "https://example.com/a"),
+            ("http://a.example\\@b.example/", "http://a.example/@b.example/"),
+            (
+                "https://example.com/{a}|^`?<\"b\">=\\{c}|^`",
+                "https://example.com/%7Ba%7D%7C%5E%60?%3C%22b%22%3E=%5C%7Bc%7D%7C%5E%60",
+            ),
         ] {
             assert_eq!(normalise(text).as_deref(), Ok(normal), "{text}");
             assert_eq!(normalise(normal).as_deref(), Ok(normal), "{normal} is its own normal form");
@@ -84,6 +104,7 @@ mod tests {
             "mailto:a@b.c",
             "https://",
             "https://exa mple.com/",
+            "https://exa{mple.com/",
             "https://example.com:99999/",
             "https://example.com:0/",
             "https://a..b/",

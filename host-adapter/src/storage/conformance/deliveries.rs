@@ -4,8 +4,8 @@ use sealpost_core::{Duration, Health, Verdict};
 
 use super::{A, B};
 use crate::storage::{
-    Accounting, Settings, Settled, ToShard,
-    fixture::{Fixture, event, events_of, settings},
+    Accounting, NewEvent, Settings, Settled, ToShard,
+    fixture::{CLICKED, DOMAIN, Fixture, event, events_of, settings, urls},
     wall_millis,
 };
 
@@ -20,6 +20,8 @@ every_store! {
     a_record_of_nothing_is_answered_and_counts_nothing(settings());
     health_is_kept_with_the_endpoint(settings());
     deliveries_go_to_the_shard_of_their_endpoint(Settings { shards: 2, ..settings() });
+    dead_endpoints_leave_room_for_the_healthy(Settings { window: 64, quota: 16, ..settings() });
+    an_endpoint_has_its_whole_quota_while_it_is_up(Settings { quota: 64, ..settings() });
 }
 
 const RETRY: Verdict = Verdict::Retry { wait: Duration::ZERO, kept: false };
@@ -141,4 +143,48 @@ async fn deliveries_go_to_the_shard_of_their_endpoint(mut stage: Fixture) {
         assert_eq!(delivery.endpoint.shard(2), shard);
     }
     assert_ne!(endpoints[0].shard(2), endpoints[1].shard(2));
+}
+
+async fn dead_endpoints_leave_room_for_the_healthy(mut stage: Fixture) {
+    let dead: Vec<_> = (0..9).map(|number| format!("dead{number}.example")).collect();
+    for domain in &dead {
+        stage.store.create_domain(domain).await.unwrap();
+        let url = format!("https://{domain}/");
+        stage.store.create_webhook(domain, CLICKED, urls(&[&url])).await.unwrap();
+        stage.store.append(domain, batch("e", 200), false).await.unwrap();
+    }
+    stage.subscribe(&[A]).await;
+    stage.append(vec![event("first")]).await;
+    let first = loop {
+        match stage.hear().await {
+            ToShard::Claimed(mut own) if &*own[0].domain == DOMAIN => break own.remove(0),
+            _ => {}
+        }
+    };
+    stage.settle(&first, Verdict::Acknowledged).await;
+    stage.append(batch("more", 16)).await;
+    assert_eq!(stage.claimed().await.len(), 16);
+}
+
+async fn an_endpoint_has_its_whole_quota_while_it_is_up(mut stage: Fixture) {
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    stage.append(batch("a", 100)).await;
+    let unproven = stage.claimed().await;
+    assert_eq!(unproven.len(), 16);
+
+    stage.settle(&unproven[0], Verdict::Acknowledged).await;
+    assert_eq!(stage.backlog().await.id(), endpoint.id());
+    assert_eq!(stage.refill(&endpoint, 99).await.0.len(), 49, "64 in all");
+
+    let health = Health::Suspect { failures: 1 };
+    for failed in &unproven[1..] {
+        let settled = Settled { id: failed.id, verdict: RETRY, attempts: 1, due: wall_millis(), health };
+        stage.store.record(0, vec![settled], true);
+        assert_eq!(stage.recorded().await, [failed.id]);
+    }
+    stage.silence().await;
+}
+
+fn batch(prefix: &str, size: usize) -> Vec<NewEvent> {
+    (0..size).map(|number| event(&format!("{prefix}{number}"))).collect()
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sealpost_core::WebhookKind;
+use sealpost_core::{Health, WebhookKind};
 use tokio::sync::Notify;
 
 use self::tables::Tables;
@@ -17,7 +17,6 @@ use super::{
     EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq, Settings,
     Settled, StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
-    endpoint_secret,
     event::{self, Fate},
     outbox::{Outbox, Published},
     wall_millis,
@@ -47,9 +46,8 @@ impl Memory {
         let limits =
             Limits { quota: settings.quota, deliveries: settings.window, bytes: settings.window_bytes };
         let tables = Tables::new(Window::new(limits));
-        let unnamed = Identity { account: "0".repeat(24).into(), epoch: 0, cursor_key: [0; 32] };
         let inner = Arc::new(Inner {
-            identity: Identity::generate().unwrap_or(unnamed),
+            identity: Identity::generate(),
             max_pending: settings.max_pending,
             outbox,
             directory: Published::default(),
@@ -201,6 +199,7 @@ impl Memory {
             let holder = tables.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
             if let Some(endpoint) = holder {
                 endpoint.change_health(settled.health);
+                tables.window.judge(endpoint.id(), settled.health == Health::Up);
             }
             tables.record(settled);
         }
@@ -225,7 +224,7 @@ impl Memory {
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
         let mut tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
-        let change = directory.plan(domain, kind, edit, endpoint_secret)?;
+        let change = directory.plan(domain, kind, edit)?;
         let below = (tables.last + 1) << 4;
         for removed in &change.removed {
             tables.cancel(removed.id(), change.domain.id(), kind);

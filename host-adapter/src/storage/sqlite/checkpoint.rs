@@ -15,9 +15,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
-use super::{OpenError, schema};
+use super::{OpenCause, alarm::Alarm, error::passing, schema};
 
 /// New frames of the log, pages of 16 KiB, after which the thread is asked to move them: 8 MiB.
 const EVERY: u32 = 512;
@@ -41,20 +41,17 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the thread. `failed` hears of the first checkpoint that failed, since a sync that failed must
-    /// not be tried again.
-    pub(super) fn start(
-        path: &Path,
-        failed: impl FnOnce(rusqlite::Error) + Send + 'static,
-    ) -> Result<Self, OpenError> {
+    /// Starts the thread. A checkpoint that failed raises the alarm, since a sync that failed must not be
+    /// tried again.
+    pub(super) fn start(path: &Path, alarm: Alarm) -> Result<Self, OpenCause> {
         let connection = schema::open_checkpointer(path)?;
         let (wake, woken) = sync_channel(1);
         let caught_up = Arc::new(AtomicBool::new(false));
         let done = caught_up.clone();
         let thread = thread::Builder::new()
             .name("checkpoint".to_owned())
-            .spawn(move || run(&connection, &woken, &done, failed))
-            .map_err(OpenError::Thread)?;
+            .spawn(move || run(&connection, &woken, &done, &alarm))
+            .map_err(OpenCause::Thread)?;
         Ok(Self { wake, thread, caught_up, asked_at: 0 })
     }
 
@@ -62,10 +59,13 @@ impl Checkpointer {
     pub(super) fn look(&mut self, writer: &Connection) -> rusqlite::Result<()> {
         let frames = FRAMES.get();
         if frames >= LONG && self.caught_up.swap(false, Relaxed) {
-            return checkpoint_if_room(writer);
+            return checkpoint_if_possible(writer);
         }
         // Fewer than there were: the log has started again.
         if frames >= self.asked_at.saturating_add(EVERY) || frames < self.asked_at {
+            // What it did before says no more that it is idle: a checkpoint of the writer's beside its own
+            // moves nothing.
+            self.caught_up.store(false, Relaxed);
             // A full channel says that the thread will look again anyway.
             let _ = self.wake.try_send(());
             self.asked_at = frames;
@@ -88,25 +88,20 @@ pub(super) fn watch(writer: &Connection) {
     }));
 }
 
-fn run(
-    connection: &Connection,
-    woken: &Receiver<()>,
-    caught_up: &AtomicBool,
-    failed: impl FnOnce(rusqlite::Error),
-) {
+fn run(connection: &Connection, woken: &Receiver<()>, caught_up: &AtomicBool, alarm: &Alarm) {
     while woken.recv().is_ok() {
-        if let Err(error) = checkpoint_if_room(connection) {
-            return failed(error);
+        if let Err(error) = checkpoint_if_possible(connection) {
+            return alarm.raise(&error.to_string());
         }
         caught_up.store(true, Relaxed);
     }
 }
 
-/// A checkpoint that waits for nobody. A full disk leaves the log as it is, until there is room.
-fn checkpoint_if_room(connection: &Connection) -> rusqlite::Result<()> {
+/// A checkpoint that waits for nobody. Trouble that passes leaves the log as it is until then.
+fn checkpoint_if_possible(connection: &Connection) -> rusqlite::Result<()> {
     match checkpoint(connection, "PASSIVE") {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-            tracing::warn!(%error, "the log stays as it is until there is room on the disk");
+        Err(error) if passing(&error).is_some() => {
+            tracing::warn!(%error, "the log could not be moved into the file; it is tried again");
             Ok(())
         }
         other => other,

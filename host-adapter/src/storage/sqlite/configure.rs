@@ -10,6 +10,7 @@ use super::{
     command::Reply,
     deliveries::{Cancellation, next_id},
     load::{ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
+    schema::begin,
     writer::{Broken, Writer},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     storage::{
         ApiKey, Directory, Domain, Endpoint, StoreError, ToShard, WebhookError,
         directory::{WebhookChange, WebhookEdit},
-        endpoint_secret, wall_millis,
+        wall_millis,
     },
 };
 
@@ -47,10 +48,6 @@ impl Writer {
             }
             Configure::SigningKey { key, reply } => {
                 let sealed = self.master_key.seal(SIGNING_KEY, key.expose().as_bytes());
-                let Ok(sealed) = sealed else {
-                    reply.send(Err(StoreError::Broken));
-                    return Ok(());
-                };
                 reply.send(self.change(|connection, _, directory| {
                     connection.execute("INSERT OR REPLACE INTO meta VALUES ('signing_key', ?)", [sealed])?;
                     directory.replace_signing_key(key);
@@ -87,13 +84,11 @@ impl Writer {
         request: &WebhookRequest,
     ) -> Result<Result<Vec<Arc<Endpoint>>, WebhookError>, Broken> {
         let WebhookRequest { domain, kind, edit, .. } = request;
-        let change = match self.published.current().plan(domain, *kind, edit, endpoint_secret) {
+        let change = match self.published.current().plan(domain, *kind, edit) {
             Ok(change) => change,
             Err(error) => return Ok(Err(error)),
         };
-        let Some(sealed) = seal(&self.master_key, &change.made) else {
-            return Ok(Err(StoreError::Broken.into()));
-        };
+        let sealed = seal(&self.master_key, &change.made);
         let cancellations = self.change(|connection, books, directory| {
             for (endpoint, columns) in change.made.iter().zip(&sealed) {
                 insert_endpoint(connection, endpoint, columns)?;
@@ -123,7 +118,7 @@ impl Writer {
     ) -> Result<Result<T, StoreError>, Broken> {
         let mut directory = Directory::clone(&self.published.current());
         let attempt = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             let result = write(&transaction, &self.books, &mut directory)?;
             transaction.commit()?;
             Ok(result)
@@ -145,15 +140,15 @@ struct Sealed {
     secret: Vec<u8>,
 }
 
-/// Seals endpoints for their rows; `None` where the system has no entropy.
-fn seal(key: &MasterKey, endpoints: &[Arc<Endpoint>]) -> Option<Vec<Sealed>> {
+/// Seals endpoints for their rows.
+fn seal(key: &MasterKey, endpoints: &[Arc<Endpoint>]) -> Vec<Sealed> {
     let seal = |endpoint: &Arc<Endpoint>| {
         let url = endpoint.url().expose();
-        Some(Sealed {
+        Sealed {
             digest: key.digest(ENDPOINT_URL, url),
-            url: key.seal(ENDPOINT_URL, url.as_bytes()).ok()?,
-            secret: key.seal(ENDPOINT_SECRET, endpoint.secret().expose().as_bytes()).ok()?,
-        })
+            url: key.seal(ENDPOINT_URL, url.as_bytes()),
+            secret: key.seal(ENDPOINT_SECRET, endpoint.secret().expose().as_bytes()),
+        }
     };
     endpoints.iter().map(seal).collect()
 }

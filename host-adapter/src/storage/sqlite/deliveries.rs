@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sealpost_core::{Verdict, WebhookKind};
+use sealpost_core::{Health, Verdict, WebhookKind};
 
 use super::{
     books::{Books, Effects},
@@ -30,9 +30,9 @@ pub(super) struct Cancellation {
 }
 
 impl Cancellation {
-    fn covers(&self, delivery: &Delivery, domain: DomainId) -> bool {
-        (self.endpoint, self.domain, self.kind) == (delivery.endpoint.id(), domain, delivery.kind)
-            && delivery.id.cast_signed() < self.below
+    fn covers(&self, id: DeliveryId, endpoint: &Endpoint, domain: DomainId, kind: WebhookKind) -> bool {
+        (self.endpoint, self.domain, self.kind) == (endpoint.id(), domain, kind)
+            && id.cast_signed() < self.below
     }
 }
 
@@ -47,6 +47,7 @@ pub(super) fn record(
     for settled in settled {
         let endpoint = books.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
         if let Some(endpoint) = endpoint {
+            books.window.judge(endpoint.id(), settled.health == Health::Up);
             effects.health.insert(endpoint.id(), (endpoint.clone(), settled.health));
         }
         let id = settled.id.cast_signed();
@@ -88,23 +89,14 @@ pub(super) fn refill(
 ) -> rusqlite::Result<()> {
     let Some(endpoint) = directory.endpoint(endpoint) else { return Ok(()) };
     let now = wall_millis();
-    let mut deliveries = Vec::new();
-    for (delivery, domain) in
-        due(connection, directory, endpoint, room.min(books.window.room(endpoint.id())), now)?
-    {
-        if books.window.room(endpoint.id()) == 0 {
-            break;
-        }
-        let id = delivery.id.cast_signed();
-        if books.cancellations.iter().any(|cancellation| cancellation.covers(&delivery, domain)) {
-            connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id])?;
-            books.counts.accounting.count(Verdict::Cancelled);
-        } else {
-            let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
-            claim.execute(params![books.token, id])?;
-            books.window.claim(delivery.id, endpoint.id(), delivery.data.len());
-            deliveries.push(delivery);
-        }
+    let (deliveries, cancelled) = due(connection, books, directory, endpoint, (room, now))?;
+    for id in cancelled {
+        connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id.cast_signed()])?;
+        books.counts.accounting.count(Verdict::Cancelled);
+    }
+    for delivery in &deliveries {
+        let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
+        claim.execute(params![books.token, delivery.id.cast_signed()])?;
     }
     let next_due = next_due(connection, endpoint.id())?;
     let more = next_due.is_some_and(|due| due <= now) && books.window.room(endpoint.id()) > 0;
@@ -155,35 +147,46 @@ pub(super) fn cancel_slice(
     Ok(end.is_none())
 }
 
-/// Up to `limit` unclaimed deliveries that are due, oldest first.
+/// Up to `room` unclaimed deliveries that are due, oldest first: those that the window now holds, and
+/// those that were cancelled. Event-data is read for no more than the window has room for.
 fn due(
     connection: &Connection,
+    books: &mut Books,
     directory: &Directory,
     endpoint: &Arc<Endpoint>,
-    limit: u32,
-    now: i64,
-) -> rusqlite::Result<Vec<(Delivery, DomainId)>> {
+    (room, now): (u32, i64),
+) -> rusqlite::Result<(Vec<Delivery>, Vec<DeliveryId>)> {
     let mut due = connection.prepare_cached(
         "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id, event.data
          FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
          WHERE claim = 0 AND endpoint = ? AND due <= ?
          ORDER BY due, pending.id LIMIT ?",
     )?;
-    let rows = due.query_map(params![endpoint.id(), now, limit], |row| {
-        let domain = row.get(1)?;
-        let delivery = Delivery {
-            id: row.get::<_, i64>(0)?.cast_unsigned(),
+    let (mut claimed, mut cancelled) = (Vec::new(), Vec::new());
+    let mut rows = due.query(params![endpoint.id(), now, room])?;
+    while books.window.room(endpoint.id()) > 0
+        && let Some(row) = rows.next()?
+    {
+        let id = row.get::<_, i64>(0)?.cast_unsigned();
+        let (domain, kind) = (row.get(1)?, load::webhook_kind(row, 2)?);
+        if books.cancellations.iter().any(|cancellation| cancellation.covers(id, endpoint, domain, kind)) {
+            cancelled.push(id);
+            continue;
+        }
+        let data = row.get::<_, Vec<u8>>(6)?;
+        books.window.claim(id, endpoint.id(), data.len());
+        claimed.push(Delivery {
+            id,
             endpoint: endpoint.clone(),
             domain: directory.domain_name(domain).cloned().unwrap_or_default(),
             event_id: row.get(5)?,
-            kind: load::webhook_kind(row, 2)?,
-            data: row.get::<_, Vec<u8>>(6)?.into(),
+            kind,
+            data: data.into(),
             attempts: row.get(3)?,
             due: row.get(4)?,
-        };
-        Ok((delivery, domain))
-    })?;
-    rows.collect()
+        });
+    }
+    Ok((claimed, cancelled))
 }
 
 /// The first delivery id that no event has yet.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use sealpost_core::{Health, WebhookKind};
 
-use super::{OpenError, deliveries::Cancellation};
+use super::{OpenCause, deliveries::Cancellation, schema::begin};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
@@ -21,20 +21,20 @@ pub(super) const ENDPOINT_URL: &str = "endpoint url";
 pub(super) const ENDPOINT_SECRET: &str = "endpoint secret";
 
 /// The store's identity, made where there is none yet.
-pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenError> {
+pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenCause> {
     if let Some(account) = meta::<Vec<u8>>(connection, "account")? {
-        let epoch = meta(connection, "epoch")?.ok_or(OpenError::Damaged("epoch"))?;
-        let sealed: Vec<u8> = meta(connection, "cursor_key")?.ok_or(OpenError::Damaged("cursor_key"))?;
-        let cursor_key = key.open(CURSOR_KEY, &sealed).map_err(|_| OpenError::MasterKey)?;
+        let epoch = meta(connection, "epoch")?.ok_or(OpenCause::Damaged("epoch"))?;
+        let sealed: Vec<u8> = meta(connection, "cursor_key")?.ok_or(OpenCause::Damaged("cursor_key"))?;
+        let cursor_key = key.open(CURSOR_KEY, &sealed).map_err(|_| OpenCause::MasterKey)?;
         return Ok(Identity {
-            account: String::from_utf8(account).map_err(|_| OpenError::Damaged("account"))?.into(),
+            account: String::from_utf8(account).map_err(|_| OpenCause::Damaged("account"))?.into(),
             epoch: u64::from_be_bytes(epoch),
-            cursor_key: cursor_key.try_into().map_err(|_| OpenError::Damaged("cursor_key"))?,
+            cursor_key: cursor_key.try_into().map_err(|_| OpenCause::Damaged("cursor_key"))?,
         });
     }
-    let identity = Identity::generate().map_err(|_| OpenError::Entropy)?;
-    let sealed = key.seal(CURSOR_KEY, &identity.cursor_key).map_err(|_| OpenError::Entropy)?;
-    let write = connection.unchecked_transaction()?;
+    let identity = Identity::generate();
+    let sealed = key.seal(CURSOR_KEY, &identity.cursor_key);
+    let write = begin(connection)?;
     write.execute("INSERT INTO meta VALUES ('account', ?)", [identity.account.as_bytes()])?;
     write.execute("INSERT INTO meta VALUES ('epoch', ?)", [identity.epoch.to_be_bytes()])?;
     write.execute("INSERT INTO meta VALUES ('cursor_key', ?)", [sealed])?;
@@ -43,8 +43,8 @@ pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Ident
 }
 
 /// Starts a new life of this node: a new token, and no claim of an earlier one left.
-pub(super) fn fence(connection: &Connection) -> Result<i64, OpenError> {
-    let write = connection.unchecked_transaction()?;
+pub(super) fn fence(connection: &Connection) -> Result<i64, OpenCause> {
+    let write = begin(connection)?;
     let token = write.query_row(
         "INSERT INTO node VALUES (1, 1, 0) ON CONFLICT DO UPDATE SET token = token + 1 RETURNING token",
         [],
@@ -56,7 +56,7 @@ pub(super) fn fence(connection: &Connection) -> Result<i64, OpenError> {
 }
 
 /// Everything configured.
-pub(super) fn directory(connection: &Connection, key: &MasterKey) -> Result<Directory, OpenError> {
+pub(super) fn directory(connection: &Connection, key: &MasterKey) -> Result<Directory, OpenCause> {
     let mut directory = Directory::default();
     if let Some(sealed) = meta::<Vec<u8>>(connection, "signing_key")? {
         directory.replace_signing_key(open_text(key, SIGNING_KEY, &sealed)?);
@@ -84,7 +84,7 @@ pub(super) fn directory(connection: &Connection, key: &MasterKey) -> Result<Dire
 }
 
 /// The counts, and the number of the last event.
-pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), OpenError> {
+pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), OpenCause> {
     let columns = "last_seq, accepted, acknowledged, refused, exhausted, cancelled";
     Ok(connection.query_row(&format!("SELECT {columns} FROM counters"), [], |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
@@ -99,13 +99,14 @@ pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), Ope
     })?)
 }
 
-/// Enters every endpoint's first due delivery into an empty window.
+/// Enters every endpoint's health and first due delivery into an empty window.
 pub(super) fn backlog(
     connection: &Connection,
     directory: &Directory,
     window: &mut Window,
-) -> Result<(), OpenError> {
+) -> Result<(), OpenCause> {
     for endpoint in directory.endpoints() {
+        window.judge(endpoint.id(), endpoint.health() == Health::Up);
         if let Some(due) = super::deliveries::next_due(connection, endpoint.id())? {
             window.leave_unclaimed(endpoint.id(), due);
         }
@@ -115,7 +116,7 @@ pub(super) fn backlog(
 }
 
 /// Cancellations that an earlier life did not finish.
-pub(super) fn cancellations(connection: &Connection) -> Result<Vec<Cancellation>, OpenError> {
+pub(super) fn cancellations(connection: &Connection) -> Result<Vec<Cancellation>, OpenCause> {
     let mut all = connection
         .prepare("SELECT id, endpoint, domain, kind, below, reached FROM cancellation ORDER BY id")?;
     let rows = all.query_map([], |row| {
@@ -136,7 +137,7 @@ pub(super) fn webhook_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Web
     WebhookKind::parse(row.get_ref(column)?.as_str()?).ok_or_else(|| unknown_name(column))
 }
 
-fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>, OpenError> {
+fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>, OpenCause> {
     let mut domains = HashMap::<DomainId, Domain>::new();
     let mut rows = connection.prepare("SELECT id, name FROM domain")?;
     for row in rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))? {
@@ -148,8 +149,8 @@ fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
         let (domain, kind, endpoint) = (row.get(0)?, webhook_kind(row, 1)?, row.get::<_, EndpointId>(2)?);
-        let domain = domains.get_mut(&domain).ok_or(OpenError::Damaged("webhook"))?;
-        let endpoint = directory.endpoint(endpoint).ok_or(OpenError::Damaged("webhook"))?;
+        let domain = domains.get_mut(&domain).ok_or(OpenCause::Damaged("webhook"))?;
+        let endpoint = directory.endpoint(endpoint).ok_or(OpenCause::Damaged("webhook"))?;
         let mut endpoints = domain.webhook(kind).to_vec();
         endpoints.push(endpoint.clone());
         domain.set_webhook(kind, endpoints);
@@ -161,9 +162,9 @@ fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusq
     connection.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()
 }
 
-fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenError> {
-    let plain = key.open(purpose, sealed).map_err(|_| OpenError::MasterKey)?;
-    String::from_utf8(plain).map(Secret::new).map_err(|_| OpenError::MasterKey)
+fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenCause> {
+    let plain = key.open(purpose, sealed).map_err(|_| OpenCause::MasterKey)?;
+    String::from_utf8(plain).map(Secret::new).map_err(|_| OpenCause::MasterKey)
 }
 
 fn unknown_name(column: usize) -> rusqlite::Error {

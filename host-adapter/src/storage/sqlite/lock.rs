@@ -1,23 +1,23 @@
 //! The data directory: one process at a time, and room on its disk.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use super::OpenError;
+use super::OpenCause;
+use crate::private;
 
 /// Makes the directory where there is none, and locks it for as long as the returned file lives. The lock
 /// goes with the process, however it ends.
-pub(super) fn lock(directory: &Path) -> Result<File, OpenError> {
-    let failed = |error| OpenError::Directory(directory.to_owned(), error);
-    fs::create_dir_all(directory).map_err(failed)?;
-    let file = File::create(directory.join("lock")).map_err(failed)?;
+pub(super) fn lock(directory: &Path) -> Result<File, OpenCause> {
+    private::make_directory(directory).map_err(OpenCause::Directory)?;
+    let file = private::make_file(&directory.join("lock")).map_err(OpenCause::Directory)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Err(TryLockError::WouldBlock) => Err(OpenCause::Locked),
+        Err(TryLockError::Error(error)) => Err(OpenCause::Directory(error)),
     }
 }
 

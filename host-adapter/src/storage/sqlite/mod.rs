@@ -4,6 +4,7 @@
 //! the file. `sealpost.db` may be opened, copied with SQLite's own tools, and replicated while the server
 //! runs.
 
+mod alarm;
 mod append;
 mod books;
 mod checkpoint;
@@ -39,6 +40,7 @@ use sealpost_core::WebhookKind;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::{
+    alarm::Alarm,
     books::{Books, Counts, Shown},
     checkpoint::Checkpointer,
     command::{Command, Reply},
@@ -55,9 +57,15 @@ use super::{
     outbox::{Outbox, Published},
     window::{Limits, Window},
 };
-use crate::secrets::{MasterKey, Secret};
+use crate::{
+    private,
+    secrets::{MasterKey, Secret},
+};
 
-pub use self::error::OpenError;
+pub use self::error::{OpenCause, OpenError};
+
+/// The database, in the data directory.
+const FILE: &str = "sealpost.db";
 
 /// The longest that records wait for company, whatever is configured.
 const MAX_LINGER: Duration = Duration::from_secs(60);
@@ -87,6 +95,7 @@ impl Sqlite {
         settings: &Settings,
     ) -> Result<(Self, Vec<Inbox>), OpenError> {
         Self::open_with(directory, master_key, settings, |_| Ok(()))
+            .map_err(|cause| OpenError { directory: directory.to_owned(), cause })
     }
 
     /// Opens a store whose writing connection was prepared further.
@@ -95,9 +104,11 @@ impl Sqlite {
         master_key: &MasterKey,
         settings: &Settings,
         prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-    ) -> Result<(Self, Vec<Inbox>), OpenError> {
+    ) -> Result<(Self, Vec<Inbox>), OpenCause> {
         let lock = lock::lock(directory)?;
-        let path = directory.join("sealpost.db");
+        let path = directory.join(FILE);
+        // SQLite gives the files that it makes beside this one the same mode.
+        private::make_file(&path).map_err(OpenCause::Directory)?;
         let connection = schema::open_writer(&path)?;
         prepare(&connection)?;
         let identity = load::identity(&connection, master_key)?;
@@ -111,11 +122,8 @@ impl Sqlite {
         });
         load::backlog(&connection, &configured, &mut window)?;
 
-        let (failure, failed) = watch::channel(None);
-        let report = failure.clone();
-        let checkpointer = Checkpointer::start(&path, move |error: rusqlite::Error| {
-            report.send_replace(Some(error.to_string()));
-        })?;
+        let (alarm, failure) = Alarm::new();
+        let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
         let counts = Counts { accounting, last, retained_to: 0 };
         let (outbox, inboxes) = Outbox::new(settings.shards);
@@ -129,7 +137,7 @@ impl Sqlite {
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
             readers: Readers::open(&path, settings.readers)?,
-            failure: failed,
+            failure,
         };
         let writer = Writer {
             books: Books {
@@ -147,17 +155,22 @@ impl Sqlite {
             commands: received,
             shown: inner.shown.clone(),
             checkpointer,
-            failure,
+            alarm,
             linger: settings.outcome_linger.min(MAX_LINGER),
-            kept: Vec::new(),
+            kept: None,
             cancel_again: None,
             lock,
         };
         thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
-            .map_err(OpenError::Thread)?;
+            .map_err(OpenCause::Thread)?;
         Ok((Self { inner: Arc::new(inner) }, inboxes))
+    }
+
+    /// Whether there is a store in a data directory.
+    pub(super) fn is_in(directory: &Path) -> bool {
+        directory.join(FILE).exists()
     }
 
     pub(super) fn identity(&self) -> &Identity {

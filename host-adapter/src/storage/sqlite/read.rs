@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    OpenError,
+    OpenCause,
+    error::passing,
     listing::{self, Stop},
     schema,
 };
@@ -22,7 +23,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits })
@@ -63,7 +64,7 @@ impl Readers {
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result.map_err(|error| {
                 tracing::error!(%error, "a read of the store failed");
-                StoreError::Broken
+                passing(&error).unwrap_or(StoreError::Broken)
             })
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Broken)?

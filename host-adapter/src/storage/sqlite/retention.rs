@@ -3,59 +3,83 @@
 use rusqlite::{Connection, params};
 
 use super::{books::Books, facts};
-use crate::storage::Retained;
+use crate::storage::{Retained, wall_millis};
 
-/// Pages that one slice gives back to the file system: 4 MiB of them.
-const PAGES: u32 = 256;
+/// Bytes of event-data after which a slice removes no further event.
+const BYTES: i64 = 8 << 20;
 
-/// Removes old events without pending deliveries among the next `slice` events. Events stand about in the
-/// order in which they were accepted, so the walk ends at the first one that is not old.
+/// Pages that one slice gives back to the file system: as many bytes as it removes.
+const PAGES: u32 = 512;
+
+/// Where a walk stands that has seen everything, while space is still given back.
+const WALKED: i64 = i64::MAX;
+
+/// Removes old events without pending deliveries among the next `slice` events. The round is done when the
+/// walk has come to its end and the file has no free page left.
 pub(super) fn retain(
     connection: &Connection,
     books: &mut Books,
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
-    let mut retained = Retained { removed: 0, done: true };
-    for (seq, ended) in old(connection, books, accepted_before, slice)? {
-        books.counts.retained_to = seq;
-        retained.done = false;
-        if ended {
-            facts::remove(connection, seq)?;
-            retained.removed +=
-                connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
-        }
+    let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
+    for seq in &looked.ended {
+        facts::remove(connection, *seq)?;
+        connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
     }
-    if retained.done {
-        books.counts.retained_to = 0;
-    }
-    give_back(connection)?;
-    Ok(retained)
+    let all_given_back = give_back(connection)?;
+    let done = looked.reached.is_none() && all_given_back;
+    books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
+    Ok(Retained { removed: looked.ended.len(), done })
 }
 
-/// Shortens the file by free pages. Every step of the statement moves one, so it is run to its end.
-fn give_back(connection: &Connection) -> rusqlite::Result<()> {
-    let mut vacuum = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
-    let mut steps = vacuum.query([])?;
-    while steps.next()?.is_some() {}
-    Ok(())
+/// A slice of the events.
+struct Looked {
+    /// The old ones whose deliveries have all ended.
+    ended: Vec<i64>,
+    /// The last one, after which the walk goes on; `None` where it ends.
+    reached: Option<i64>,
 }
 
-/// The next old events, and whether all their deliveries have ended.
-fn old(
-    connection: &Connection,
-    books: &Books,
-    accepted_before: i64,
-    slice: usize,
-) -> rusqlite::Result<Vec<(i64, bool)>> {
+/// Looks at the next events. They stand about in the order in which they were accepted, so the walk ends
+/// at a slice that holds no old one. Events from the future show that the clock was ahead: they say nothing
+/// about what stands behind them, and the walk goes on.
+fn look(connection: &Connection, after: i64, accepted_before: i64, slice: usize) -> rusqlite::Result<Looked> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, accepted_at < ?,
+        "SELECT seq, accepted_at, length(data),
                 NOT EXISTS (SELECT 1 FROM pending WHERE id BETWEEN seq << 4 AND seq << 4 | 15)
          FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
     )?;
-    let limit = i64::try_from(slice).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![accepted_before, books.counts.retained_to, limit], |row| {
-        Ok((row.get(1)?, (row.get(0)?, row.get(2)?)))
-    })?;
-    let old = rows.take_while(|row| !matches!(row, Ok((false, _))));
-    old.map(|row| row.map(|(_, event)| event)).collect()
+    let (now, mut bytes) = (wall_millis(), 0);
+    let mut looked = Looked { ended: Vec::new(), reached: None };
+    let (mut last, mut goes_on) = (None, false);
+    let mut rows = statement.query(params![after, i64::try_from(slice).unwrap_or(i64::MAX)])?;
+    while bytes < BYTES
+        && let Some(row) = rows.next()?
+    {
+        let (seq, accepted_at) = (row.get(0)?, row.get::<_, i64>(1)?);
+        let old = accepted_at < accepted_before;
+        if old && row.get(3)? {
+            bytes += row.get::<_, i64>(2)?;
+            looked.ended.push(seq);
+        }
+        goes_on |= old || accepted_at > now;
+        last = Some(seq);
+    }
+    looked.reached = last.filter(|_| goes_on);
+    Ok(looked)
+}
+
+/// Shortens the file by free pages; whether none is left that could be given back.
+fn give_back(connection: &Connection) -> rusqlite::Result<bool> {
+    let free = || -> rusqlite::Result<u32> {
+        connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))
+    };
+    let before = free()?;
+    let mut vacuum = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    // Every step of the statement moves one page, so it is run to its end.
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    // A file that was made elsewhere may not be able to shrink.
+    let after = free()?;
+    Ok(after == 0 || after == before)
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{OpenError, facts};
+use super::{OpenCause, checkpoint::checkpoint, facts};
 
 /// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
 /// that was released is never edited: a change of the schema is a new one.
@@ -24,7 +24,7 @@ pub(super) struct Migration {
 const APPLICATION_ID: u32 = 0x5365_616C;
 
 /// The connection that writes, to a file with the current schema; the file is made where there is none.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The first two take effect only before there is a page, the last on every open.
     connection.execute_batch(
@@ -36,41 +36,50 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -65536;",
     )?;
-    migrate(&connection, path)?;
+    // Recovery takes what it can read for durable. A log whose sync once failed can be read from the
+    // system's cache and not be on the disk; here it is synced, before anything is built on it.
+    checkpoint(&connection, "TRUNCATE")?;
+    migrate(&connection)?;
     Ok(connection)
 }
 
+/// Begins a transaction as a writer. One that began as a reader could find, when it comes to write, that
+/// another program has written since, and then neither wait nor go on.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+}
+
 /// A connection beside the writer's that moves the log into the file.
-pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
     Ok(connection)
 }
 
 /// A connection that only reads.
-pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.execute_batch("PRAGMA cache_size = -16384;")?;
     Ok(connection)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenCause> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
 }
 
-fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+fn migrate(connection: &Connection) -> Result<(), OpenCause> {
     let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
     let (seen, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     if seen > known {
-        return Err(OpenError::Newer { found: seen, known });
+        return Err(OpenCause::Newer { found: seen, known });
     }
     let empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
     if application != APPLICATION_ID && !empty {
-        return Err(OpenError::Foreign(path.to_owned()));
+        return Err(OpenCause::Foreign);
     }
     for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
         let transaction = connection.unchecked_transaction()?;

@@ -2,17 +2,21 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use rusqlite::Connection;
+use bytes::Bytes;
+use rusqlite::{Connection, params};
 use sealpost_core::{Health, Verdict};
 use tempfile::TempDir;
 
-use super::{OpenError, Sqlite, schema::MIGRATIONS};
+use super::{
+    OpenCause, Sqlite,
+    schema::{MIGRATIONS, open_writer},
+};
 use crate::{
     filter::{Field, Filter},
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent, Settings, Settled, Store,
-        StoreError, ToShard,
+        Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent, Retained, Settings, Settled,
+        Store, StoreError, ToShard,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
@@ -101,7 +105,7 @@ async fn a_record_under_a_stale_token_changes_nothing() {
 async fn one_process_at_a_time() {
     let stage = Fixture::sqlite(settings()).await;
     let second = Store::open(path(&stage), &master_key(), &settings());
-    assert!(matches!(second, Err(OpenError::Locked(_))));
+    assert!(matches!(second.err().unwrap().cause, OpenCause::Locked));
     restart(stage).await;
 }
 
@@ -111,6 +115,32 @@ async fn a_closed_store_says_so() {
     stage.store.close().await.unwrap();
     assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken);
     assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let (store, _inboxes) = open(&data, &settings());
+    store.create_domain(DOMAIN).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["lock", "sealpost.db", "sealpost.db-wal", "sealpost.db-shm"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_names_its_directory_and_a_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("sealpost.db"), [b'x'; 4096]).unwrap();
+    let said = Store::open(directory.path(), &master_key(), &settings()).err().unwrap().to_string();
+    assert!(
+        said.contains(directory.path().to_str().unwrap()) && said.ends_with("restore it from a copy"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -126,8 +156,8 @@ async fn secrets_cannot_be_read_from_the_file() {
         assert!(!holds(secret), "{secret}");
     }
 
-    let other = MasterKey::generate().unwrap();
-    assert!(matches!(Store::open(path(&stage), &other, &settings()), Err(OpenError::MasterKey)));
+    let refused = Store::open(path(&stage), &MasterKey::generate(), &settings()).err().unwrap();
+    assert!(matches!(refused.cause, OpenCause::MasterKey));
 }
 
 #[tokio::test]
@@ -240,6 +270,64 @@ async fn a_full_disk_refuses_events_and_loses_no_record() {
 }
 
 #[tokio::test]
+async fn another_programs_lock_refuses_changes_and_loses_no_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &settings(), |connection| {
+        connection.busy_timeout(Duration::from_millis(20))
+    })
+    .unwrap();
+    let mut stage = Fixture::stage(Store::Sqlite(sqlite), inboxes, Some(directory)).await;
+    stage.subscribe(&[A]).await;
+    stage.append(vec![event("one")]).await;
+    let delivery = stage.claimed().await.remove(0);
+
+    let other = behind_its_back(&stage);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    stage.store.record(0, vec![acknowledged(&delivery)], true);
+    let refused = stage.store.append(DOMAIN, vec![event("two")], false).await;
+    assert_eq!(refused, Err(AppendError::Store(StoreError::Busy)));
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Busy);
+    other.execute_batch("COMMIT").unwrap();
+
+    assert_eq!(stage.recorded().await, [delivery.id]);
+    stage.append(vec![event("two")]).await;
+    assert_eq!(events_of(&stage.claimed().await), ["two"]);
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_is_a_broken_store() {
+    struct Bomb;
+    impl AsRef<[u8]> for Bomb {
+        fn as_ref(&self) -> &[u8] {
+            b"{}"
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the writer is to survive everything but this");
+        }
+    }
+
+    let stage = Fixture::sqlite(settings()).await;
+    let deadly = NewEvent { data: Bytes::from_owner(Bomb), ..event("one") };
+    let _ = stage.store.append(DOMAIN, vec![deadly], false).await;
+    let why = tokio::time::timeout(Duration::from_secs(10), stage.store.broken()).await;
+    assert!(why.unwrap().contains("panicked"));
+    assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[tokio::test]
+async fn the_log_is_in_the_file_before_anything_is_accepted() {
+    let stage = Fixture::sqlite(settings()).await;
+    stage.append(vec![event("one")]).await;
+    let left = copy_of(&stage);
+    let log = left.path().join("sealpost.db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    let _writer = open_writer(&left.path().join("sealpost.db")).unwrap();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn a_failed_write_breaks_the_store_for_good() {
     let stage = Fixture::sqlite(settings()).await;
     stage.subscribe(&[A]).await;
@@ -266,15 +354,53 @@ async fn retention_gives_file_space_back() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_does_not_stop_retention() {
+    let stage = Fixture::sqlite(settings()).await;
+    stage.append(["future", "recent", "one", "two"].map(event).into()).await;
+    let (now, old) = (wall_millis(), 1_000_000);
+    let accept = |id: &str, at: i64| {
+        let file = behind_its_back(&stage);
+        file.execute("UPDATE event SET accepted_at = ? WHERE id = ?", params![at, id]).unwrap();
+    };
+    accept("future", now + 1_000_000_000);
+    accept("recent", now);
+    accept("one", old);
+    accept("two", old);
+
+    let mut removed = 0;
+    loop {
+        let slice = stage.store.retain(old + 1, 3).await.unwrap();
+        removed += slice.removed;
+        if slice.done {
+            break;
+        }
+    }
+    assert_eq!((removed, stage.listed().await), (2, vec![event("future").data, event("recent").data]));
+}
+
+#[tokio::test]
+async fn a_slice_of_retention_is_bounded_in_bytes_and_the_last_gives_all_space_back() {
+    let stage = Fixture::sqlite(settings()).await;
+    for number in 0..40 {
+        let large = NewEvent { data: vec![b' '; 1 << 20].into(), ..event(&number.to_string()) };
+        stage.append(vec![large]).await;
+    }
+    assert_eq!(stage.store.retain(wall_millis() + 1, 1000).await, Ok(Retained { removed: 8, done: false }));
+    while !stage.store.retain(wall_millis() + 1, 1000).await.unwrap().done {}
+    let free = behind_its_back(&stage).query_row("PRAGMA freelist_count", [], |row| row.get::<_, u32>(0));
+    assert_eq!((free, stage.listed().await.len()), (Ok(0), 0));
+}
+
+#[tokio::test]
 async fn other_files_are_refused() {
     let refused = |prepare: &str| {
         let directory = tempfile::tempdir().unwrap();
         let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
         file.execute_batch(prepare).unwrap();
-        Store::open(directory.path(), &master_key(), &settings()).err().unwrap()
+        Store::open(directory.path(), &master_key(), &settings()).err().unwrap().cause
     };
-    assert!(matches!(refused("PRAGMA user_version = 99"), OpenError::Newer { found: 99, .. }));
-    assert!(matches!(refused("CREATE TABLE notes (text)"), OpenError::Foreign(_)));
+    assert!(matches!(refused("PRAGMA user_version = 99"), OpenCause::Newer { found: 99, .. }));
+    assert!(matches!(refused("CREATE TABLE notes (text)"), OpenCause::Foreign));
 }
 
 /// A store of every schema that was released, as SQL. A new migration comes with a new one.
@@ -323,12 +449,18 @@ async fn restart(stage: Fixture) -> Fixture {
 
 /// What a kill at this moment would leave on disk, opened again. The original lives on.
 async fn kill(stage: &Fixture) -> Fixture {
-    let left = tempfile::tempdir().unwrap();
-    for file in ["sealpost.db", "sealpost.db-wal"] {
-        fs::copy(path(stage).join(file), left.path().join(file)).unwrap();
-    }
+    let left = copy_of(stage);
     let (store, inboxes) = open(left.path(), &Settings { quota: 2, ..settings() });
     Fixture::stage(store, inboxes, Some(left)).await
+}
+
+/// A copy of a store's files as they are now.
+fn copy_of(stage: &Fixture) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["sealpost.db", "sealpost.db-wal"] {
+        fs::copy(path(stage).join(file), copy.path().join(file)).unwrap();
+    }
+    copy
 }
 
 /// Another connection to the store's file.

@@ -11,15 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, params};
-use tokio::sync::watch;
+use rusqlite::{Connection, params};
 
 use super::{
+    alarm::Alarm,
     books::{Books, Effects, Shown},
     checkpoint::{Checkpointer, checkpoint},
     command::{Command, Reply, apply},
     configure::Configure,
     deliveries::cancel_slice,
+    error::passing,
+    schema::begin,
 };
 use crate::{
     secrets::MasterKey,
@@ -34,8 +36,8 @@ use crate::{
 const BATCH: usize = 4096;
 /// Records from which on waiting for more gains nothing.
 const ENOUGH_RECORDS: usize = 256;
-/// How soon records are tried again that found the disk full.
-const DISK_PAUSE: Duration = Duration::from_secs(1);
+/// How soon it is tried again what found the disk full or the database locked.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
 pub(super) struct Writer {
@@ -47,13 +49,18 @@ pub(super) struct Writer {
     pub(super) commands: Receiver<Command>,
     pub(super) shown: Arc<Shown>,
     pub(super) checkpointer: Checkpointer,
-    pub(super) failure: watch::Sender<Option<String>>,
+    pub(super) alarm: Alarm,
     pub(super) linger: Duration,
-    /// Commands that found the disk full and that nobody repeats.
-    pub(super) kept: Vec<Command>,
-    /// When to go on cancelling, after the disk was found full.
+    pub(super) kept: Option<Kept>,
+    /// When to go on cancelling, after trouble that passes.
     pub(super) cancel_again: Option<Instant>,
     pub(super) lock: File,
+}
+
+/// Commands that met trouble which passes and that nobody but the writer repeats.
+pub(super) struct Kept {
+    commands: Vec<Command>,
+    trouble: StoreError,
 }
 
 /// The store has failed; the thread is to end.
@@ -71,7 +78,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             // A checkpoint that failed has broken the store, too.
-            if self.failure.borrow().is_some() || self.cancel().is_err() || self.checkpoint().is_err() {
+            if self.alarm.is_raised() || self.cancel().is_err() || self.checkpoint().is_err() {
                 return;
             }
             self.announce();
@@ -91,8 +98,8 @@ impl Writer {
 
     /// Waits for commands, or for the time when something is due without one.
     fn collect(&mut self) -> (Vec<Command>, Then) {
-        let mut batch = std::mem::take(&mut self.kept);
-        let mut wait = if batch.is_empty() { self.idle() } else { DISK_PAUSE };
+        let mut batch = self.kept.take().map_or_else(Vec::new, |kept| kept.commands);
+        let mut wait = if batch.is_empty() { self.idle() } else { PAUSE };
         let (mut weight, mut patient_until) = (0, None);
         loop {
             match self.commands.recv_timeout(wait) {
@@ -154,14 +161,15 @@ impl Writer {
                     command.answer(answer);
                 }
             }
-            Err(error) => {
+            Err(trouble) => {
                 let all = batch.len();
-                let kept: Vec<_> = batch.into_iter().filter_map(|command| command.give_up(error)).collect();
+                let commands: Vec<_> =
+                    batch.into_iter().filter_map(|command| command.give_up(trouble)).collect();
                 // Without the events there may be room for the records.
-                if kept.len() < all {
-                    return self.carry_out(kept);
+                if trouble == StoreError::Disk && commands.len() < all {
+                    return self.carry_out(commands);
                 }
-                self.kept = kept;
+                self.kept = (!commands.is_empty()).then_some(Kept { commands, trouble });
             }
         }
         Ok(())
@@ -176,7 +184,7 @@ impl Writer {
         match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
             Ok(true) => drop(self.books.cancellations.remove(0)),
             Ok(false) => self.books.cancellations[0] = cancellation,
-            Err(_) => self.cancel_again = Some(Instant::now() + DISK_PAUSE),
+            Err(_) => self.cancel_again = Some(Instant::now() + PAUSE),
         }
         Ok(())
     }
@@ -195,7 +203,7 @@ impl Writer {
     ) -> Result<Result<T, StoreError>, Broken> {
         let before = self.books.counts;
         let attempt = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             let result = write(&transaction, &mut self.books)?;
             if self.books.counts.differ(&before) {
                 self.books.counts.write(&transaction)?;
@@ -218,14 +226,14 @@ impl Writer {
         }
     }
 
-    /// Sorts an error into one that passes and one that does not. After a failed write nobody can say what
-    /// is on disk, so it is never repeated.
+    /// Sorts an error into trouble that passes and a failure that does not, and raises the alarm.
     pub(super) fn diagnose(&self, error: &rusqlite::Error) -> Result<StoreError, Broken> {
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-            return Ok(StoreError::Disk);
+        if let Some(trouble) = passing(error) {
+            tracing::warn!(%error, "the store cannot be written for now");
+            return Ok(trouble);
         }
         tracing::error!(%error, "the store has failed");
-        self.failure.send_replace(Some(error.to_string()));
+        self.alarm.raise(&error.to_string());
         Err(Broken)
     }
 
@@ -258,7 +266,7 @@ impl Writer {
     fn shut(self, reply: Option<Reply<Result<(), StoreError>>>) {
         let Self { connection, checkpointer, kept, lock, .. } = self;
         checkpointer.stop();
-        let mut result = if kept.is_empty() { Ok(()) } else { Err(StoreError::Disk) };
+        let mut result = kept.map_or(Ok(()), |kept| Err(kept.trouble));
         if let Err(error) = checkpoint(&connection, "TRUNCATE") {
             tracing::error!(%error, "the last checkpoint failed; the log will be read at the next start");
             result = Err(StoreError::Broken);

@@ -1,16 +1,14 @@
-//! Lowercase hexadecimal text of a fixed length.
+//! Hexadecimal digits, and text of them.
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
-
 /// `N` lowercase hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hex<const N: usize>([u8; N]);
+pub(crate) struct Hex<const N: usize>([u8; N]);
 
 impl<const N: usize> Hex<N> {
     /// The digits of these bytes; of the first `N / 2`, or padded with `0`, if they are not just as many.
-    pub(super) fn encode(bytes: &[u8]) -> Self {
+    pub(crate) fn encode(bytes: &[u8]) -> Self {
         let mut digits = [b'0'; N];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
             if let [high, low] = pair {
@@ -21,22 +19,22 @@ impl<const N: usize> Hex<N> {
     }
 
     /// The text itself, if it is `N` lowercase hexadecimal digits.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits: [u8; N] = text.as_bytes().try_into().ok()?;
         digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
     }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; N] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 /// The bytes of `2 * N` hexadecimal digits in either case; `None` for any other text.
-pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     if pairs.len() != N {
         return None;
@@ -50,12 +48,14 @@ pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Computed rather than looked up: no table, and no index that could be out of bounds.
-const fn digit(nibble: u8) -> u8 {
+/// The lowercase digit of four bits; computed rather than looked up: no table, and no index that could be
+/// out of bounds.
+pub(crate) const fn digit(nibble: u8) -> u8 {
     nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
-const fn value(digit: u8) -> Option<u8> {
+/// The four bits of a digit in either case.
+pub(crate) const fn value(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -67,12 +67,6 @@ const fn value(digit: u8) -> Option<u8> {
 impl<const N: usize> fmt::Debug for Hex<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl<const N: usize> Serialize for Hex<N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
