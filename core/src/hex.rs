@@ -46,7 +46,9 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = value(*high)? << 4 | value(*low)?;
+        for digit in [high, low] {
+            *byte = *byte << 4 | value(*digit)?;
+        }
     }
     Some(bytes)
 }
