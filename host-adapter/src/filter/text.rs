@@ -25,12 +25,18 @@ pub(super) fn folded(text: &str) -> String {
 
 /// Whether `part` stands in `text` and does not begin or end inside a word.
 pub(super) fn contains_words(text: &str, part: &str) -> bool {
-    text.match_indices(part).any(|(at, found)| {
-        let (before, rest) = text.split_at_checked(at).unwrap_or_default();
-        let after = rest.get(found.len()..).unwrap_or_default();
-        !joins(before.chars().next_back(), found.chars().next())
-            && !joins(found.chars().next_back(), after.chars().next())
-    })
+    let (mut before, mut rest) = (None, text);
+    while let Some((passed, after)) = rest.split_once(part) {
+        let left = passed.chars().next_back().or(before);
+        if !joins(left, part.chars().next()) && !joins(part.chars().next_back(), after.chars().next()) {
+            return true;
+        }
+        // The next place may begin inside of this one.
+        let mut here = rest.get(passed.len()..).unwrap_or_default().chars();
+        before = here.next();
+        rest = here.as_str();
+    }
+    false
 }
 
 fn joins(left: Option<char>, right: Option<char>) -> bool {
@@ -67,7 +73,10 @@ mod tests {
         ] {
             assert_eq!(contains_words("hello, world!", part), found, "{part}");
         }
-        assert!(contains_words("aab ab", "ab"), "the first place does not count, the second does");
+        for (text, part) in [("aab ab", "ab"), ("ab ab a", "ab a"), ("aaa aa", "aa")] {
+            assert!(contains_words(text, part), "the first place does not count, the second does: {text}");
+        }
+        assert!(!contains_words("aaa", "aa"));
     }
 
     #[test]

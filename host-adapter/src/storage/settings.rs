@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::directory::Caps;
+
 /// The limits of a store.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -15,14 +17,27 @@ pub struct Settings {
     pub window_bytes: u64,
     /// Pending deliveries from which on appends are [`AppendError::Full`](super::AppendError::Full).
     pub max_pending: u64,
+    /// Domains from which on no further one is made.
+    pub max_domains: usize,
+    /// Endpoints from which on no webhook gets a new URL.
+    pub max_endpoints: usize,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
     /// How long records wait for company while nobody else waits for a commit; at most a minute.
     pub outcome_linger: Duration,
     /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
     pub queue_bytes: u64,
+    /// Facts of events that wait in memory to be written to the index together, at about 50 bytes each; when
+    /// there are twice as many, appends wait for them. Half as many events are read again at every start.
+    pub fresh_facts: usize,
     /// Connections that answer reads, each at most one read at a time.
     pub readers: usize,
+}
+
+impl Settings {
+    pub(super) fn caps(&self) -> Caps {
+        Caps { domains: self.max_domains, endpoints: self.max_endpoints }
+    }
 }
 
 impl Default for Settings {
@@ -33,9 +48,12 @@ impl Default for Settings {
             window: 16_384,
             window_bytes: 512 << 20,
             max_pending: 10_000_000,
+            max_domains: 100_000,
+            max_endpoints: 1_000_000,
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,
+            fresh_facts: 1 << 18,
             readers: 4,
         }
     }

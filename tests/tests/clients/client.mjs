@@ -49,3 +49,22 @@ while (page.items.length > 0) {
   page = await mailgun.events.get(domain, { ...query, page: page.pages.previous.page });
 }
 assert.deepEqual(backward, all);
+
+// The same events as logs.
+const named = (attribute, value) => ({ attribute, comparator: '=', values: [{ label: value, value }] });
+const question = {
+  start: new Date(1_699_999_999_000),
+  end: new Date(1_700_000_100_000),
+  events: ['opened'],
+  filter: { AND: [named('domain', domain), named('tag', 't')] },
+  pagination: { sort: 'timestamp:asc', limit: 4 },
+};
+const logged = [];
+let logs = await mailgun.logs.list(question);
+while (logs.items.length > 0) {
+  logged.push(...logs.items.map((item) => item.id));
+  assert.equal(logs.items[0]['@timestamp'].getTime(), 1000 * logs.items[0].timestamp);
+  const pagination = { ...question.pagination, token: logs.pagination.next };
+  logs = await mailgun.logs.list({ ...question, pagination });
+}
+assert.deepEqual(logged, all);

@@ -1,7 +1,8 @@
-//! `GET /v3/{domain}/events`: the events of a domain, page by page.
+//! `GET /v3/{domain}/events` and `POST /v1/analytics/logs`: the events of a domain, page by page.
 
 mod cursor;
 mod filter;
+mod logs;
 mod page;
 mod pretty;
 mod range;
@@ -16,7 +17,7 @@ use axum::extract::{FromRequestParts, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 
 use self::cursor::{Cursor, Walk};
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/v3/{domain}/events", get(start).post(submit::submit))
         .route("/v3/{domain}/events/{cursor}", get(follow))
+        .route("/v1/analytics/logs", post(logs::list))
 }
 
 /// Bytes of all pages that are being read or sent, half of which may be of one domain.
@@ -88,14 +90,24 @@ async fn follow(
 }
 
 async fn show(app: &App, domain: &Arc<str>, base: &BaseUrl, cursor: Cursor) -> Result<Response, Error> {
-    let mut room = app.pages().room(domain);
-    room.hold(page::most_bytes(app.ingest().limits().event_data)).await?;
+    let room = room(app, domain).await?;
     let laid_out = cursor.walk.pretty;
     let page = page::turn_to(app.store(), domain, cursor).await?;
     let json = render(&page, |cursor| {
         format!("{}/v3/{domain}/events/{}", base.0, app.cursor_key().seal(domain, cursor))
     });
-    let json = if laid_out { pretty::pretty(&json) } else { json };
+    send(if laid_out { pretty::pretty(&json) } else { json }, room).await
+}
+
+/// Room in memory for one page of this domain, to be had before it is read.
+async fn room(app: &App, domain: &Arc<str>) -> Result<Room, Error> {
+    let mut room = app.pages().room(domain);
+    room.hold(page::most_bytes(app.ingest().limits().event_data)).await?;
+    Ok(room)
+}
+
+/// The page as the answer.
+async fn send(json: Vec<u8>, mut room: Room) -> Result<Response, Error> {
     room.hold(json.len()).await?;
     Ok(reply::raw(StatusCode::OK, Bytes::from_owner(Sending { json, _room: room })))
 }
@@ -114,14 +126,14 @@ impl AsRef<[u8]> for Sending {
 
 /// The page as JSON. Its items are the bytes that were stored.
 fn render(page: &Page, url: impl Fn(&Cursor) -> String) -> Vec<u8> {
-    let size: usize = page.items.iter().map(|item| item.len() + 1).sum();
+    let size: usize = page.items.iter().map(|item| item.data.len() + 1).sum();
     let mut json = Vec::with_capacity(size + 2048);
     json.extend(b"{\"items\":[");
     for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             json.push(b',');
         }
-        json.extend(item);
+        json.extend_from_slice(&item.data);
     }
     json.extend(b"],\"paging\":{");
     let links =
@@ -309,8 +321,8 @@ mod tests {
         let response = api.response(authorized.body(Body::empty()).expect("a request")).await;
         let length: usize =
             response.headers()["content-length"].to_str().expect("text").parse().expect("a number");
-        assert_eq!(api.app.pages().held(), length.div_ceil(1024) * 1024);
+        assert_eq!(api.app.pages().free(), super::MEMORY - length.div_ceil(1024) * 1024);
         drop(response);
-        assert_eq!(api.app.pages().held(), 0);
+        assert_eq!(api.app.pages().free(), super::MEMORY);
     }
 }

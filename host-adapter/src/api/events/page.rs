@@ -8,15 +8,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::cursor::{Cursor, Cut, Walk};
 use crate::api::error::Error;
 use crate::storage::{EventQuery, Position, Store, StoredEvent};
 
 /// A page and where to go from it.
 pub(super) struct Page {
-    pub(super) items: Vec<Bytes>,
+    pub(super) items: Vec<StoredEvent>,
     /// The page before it. Of the first page of a round: an empty one.
     pub(super) previous: Cursor,
     /// The first page of everything up to the snapshot.
@@ -43,11 +41,12 @@ pub(super) const fn most_bytes(event_data: usize) -> usize {
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
     let newest = store.snapshot();
     let cursor = settle(cursor, store.identity().epoch, newest);
-    let events = read(store, domain, &cursor).await?;
+    let until = Instant::now() + PATIENCE;
+    let events = read(store, domain, &cursor, until).await?;
     let ended = events.is_empty() && cursor.forward && cursor.walk.range.is_open();
     if ended && newest > cursor.snapshot {
         let round = cursor.next_round(newest);
-        let events = read(store, domain, &round).await?;
+        let events = read(store, domain, &round, until).await?;
         if !events.is_empty() {
             return Ok(Page::new(round, events));
         }
@@ -67,7 +66,12 @@ fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
 
 /// The events of the page at this cursor, in the order of the walk: as many as the walk's limit says, or
 /// fewer where they are large.
-async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<StoredEvent>, Error> {
+async fn read(
+    store: &Store,
+    domain: &Arc<str>,
+    cursor: &Cursor,
+    until: Instant,
+) -> Result<Vec<StoredEvent>, Error> {
     let Walk { range, filter, limit, .. } = &cursor.walk;
     let up = cursor.reads_up();
     let mut query = EventQuery {
@@ -80,7 +84,7 @@ async fn read(store: &Store, domain: &Arc<str>, cursor: &Cursor) -> Result<Vec<S
         ascending: up,
         after: Some(bound(cursor.cut, up)),
         limit: 0,
-        until: Instant::now() + PATIENCE,
+        until,
     };
     let (mut events, mut bytes, mut ended) = (Vec::new(), 0, false);
     while !ended && events.len() < usize::from(*limit) && bytes < PAGE_BYTES {
@@ -115,7 +119,7 @@ impl Page {
             }
             _ => (cursor.at(cursor.cut, false), cursor.at(cursor.cut, true)),
         };
-        Self { items: events.into_iter().map(|event| event.data).collect(), previous, first, last, next }
+        Self { items: events, previous, first, last, next }
     }
 }
 
@@ -127,6 +131,7 @@ fn edge(event: &StoredEvent, above: bool) -> Cut {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use sealpost_core::EventKind;
 
     use super::super::range::Range;

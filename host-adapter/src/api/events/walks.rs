@@ -11,7 +11,7 @@ use super::filter;
 use super::page::{Page, turn_to};
 use super::range::Range;
 use crate::filter::Facts;
-use crate::storage::{NewEvent, Settings, Store};
+use crate::storage::{NewEvent, Settings, Store, StoredEvent};
 
 /// An event of the model: its timestamp, with many ties, and whether it is a click.
 type Sketch = (i64, bool);
@@ -90,8 +90,8 @@ impl World {
 }
 
 fn places(page: &Page) -> Vec<usize> {
-    let place = |item: &Bytes| {
-        let event: serde_json::Value = serde_json::from_slice(item).expect("JSON");
+    let place = |item: &StoredEvent| {
+        let event: serde_json::Value = serde_json::from_slice(&item.data).expect("JSON");
         event["id"].as_str().and_then(|id| id.parse().ok()).expect("a place")
     };
     page.items.iter().map(place).collect()

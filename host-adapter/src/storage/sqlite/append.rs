@@ -1,13 +1,13 @@
-//! Accepting events: one row each, one per fact, and one per delivery.
+//! Accepting events: one row each, and one per delivery.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     books::{Books, Effects},
-    facts::FactRows,
+    facts,
 };
 use crate::storage::{
-    AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, StoreError,
+    AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, Position, StoreError,
     event::{self, Fate, Known},
     wall_millis,
 };
@@ -40,12 +40,9 @@ pub(super) fn append(
         return Ok(Err(AppendError::Full { limit: books.max_pending }));
     }
     let now = wall_millis();
-    let mut facts = FactRows::default();
     for event in new() {
-        let seq = insert(connection, books, effects, domain, event, now)?;
-        facts.add(domain.id(), &event.facts, event.timestamp, seq);
+        insert(connection, books, effects, domain, event, now)?;
     }
-    facts.insert(connection)?;
     Ok(Ok(event::answers(events, fates, |event| event.fan_out(domain))))
 }
 
@@ -65,7 +62,7 @@ fn insert(
     domain: &Domain,
     event: &NewEvent,
     now: i64,
-) -> rusqlite::Result<i64> {
+) -> rusqlite::Result<()> {
     let seq = books.counts.last + 1;
     let endpoints = event.endpoints(domain);
     connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
@@ -80,6 +77,8 @@ fn insert(
         &*event.data,
     ])?;
     books.counts.last = seq;
+    let position = Position { timestamp: event.timestamp, seq };
+    books.fresh.add(facts::rows(domain.id(), &event.facts, position));
     books.counts.accounting.accepted += endpoints.len() as u64;
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
         let claimed = books.window.admits(endpoint.id(), now);
@@ -94,5 +93,5 @@ fn insert(
             books.window.leave_unclaimed(endpoint.id(), now);
         }
     }
-    Ok(seq.cast_signed())
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::Connection;
 use sealpost_core::Health;
 
-use super::{deliveries::Cancellation, lock::Disk};
+use super::{deliveries::Cancellation, fresh::Fresh, lock::Disk};
 use crate::storage::{Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, window::Window};
 
 /// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
@@ -16,6 +16,8 @@ pub(super) struct Books {
     /// This life's fencing token.
     pub(super) token: i64,
     pub(super) window: Window,
+    /// Facts that are not on disk.
+    pub(super) fresh: Fresh,
     pub(super) counts: Counts,
     pub(super) cancellations: Vec<Cancellation>,
     pub(super) disk: Disk,

@@ -2,6 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
 
+use super::fresh::Shelf;
 use crate::{
     filter::Term,
     storage::{
@@ -30,10 +31,11 @@ impl From<rusqlite::Error> for Stop {
 /// The events of a domain that a query asks for.
 pub(super) fn read(
     connection: &Connection,
+    shelf: &Shelf,
     domain: DomainId,
     query: &EventQuery,
 ) -> Result<Vec<StoredEvent>, Stop> {
-    let mut candidates = Candidates::new(connection, domain, query)?;
+    let mut candidates = Candidates::new(connection, shelf, domain, query)?;
     let mut event = connection.prepare_cached("SELECT data FROM event WHERE seq = ?")?;
     let (mut matcher, mut found) = (query.filter.matcher(), Vec::new());
     while found.len() < query.limit {
@@ -61,13 +63,18 @@ enum Origin<'c> {
 }
 
 impl<'c> Candidates<'c> {
-    fn new(connection: &'c Connection, domain: DomainId, query: &'c EventQuery) -> Result<Self, Stop> {
+    fn new(
+        connection: &'c Connection,
+        shelf: &'c Shelf,
+        domain: DomainId,
+        query: &'c EventQuery,
+    ) -> Result<Self, Stop> {
         let few = query.floor > 0 && query.snapshot.saturating_sub(query.floor) <= FEW;
         let from = if few {
             Origin::Commits(commits(connection, domain, query)?.into_iter())
         } else {
             let postings = Postings::new(&query.filter.plan(), query.ascending, query.start());
-            Origin::Index(postings, Index { connection, domain, query })
+            Origin::Index(postings, Index { connection, shelf, domain, query })
         };
         Ok(Self { query, from })
     }
@@ -99,9 +106,10 @@ fn commits(connection: &Connection, domain: DomainId, query: &EventQuery) -> rus
     Ok(positions)
 }
 
-/// The indexes, within a query's range of time.
+/// The indexes, on disk and in memory, within a query's range of time.
 struct Index<'c> {
     connection: &'c Connection,
+    shelf: &'c Shelf,
     domain: DomainId,
     query: &'c EventQuery,
 }
@@ -113,7 +121,8 @@ impl Source for Index<'_> {
         if self.query.is_late() {
             return Err(Stop::TooLong);
         }
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Memory first: what leaves it in between is found on disk.
+        let fresh = term.map(|term| self.shelf.positions(self.domain, term, from, self.query, limit));
         let ascending = self.query.ascending;
         let end = if ascending { self.query.to } else { self.query.from };
         let mut statement = list(self.connection, term.is_some(), ascending)?;
@@ -121,11 +130,19 @@ impl Source for Index<'_> {
         let rows = statement.query_map(
             named_params! {
                 ":domain": self.domain, ":term": term, ":end": end,
-                ":timestamp": from.timestamp, ":seq": number(from.seq), ":limit": limit,
+                ":timestamp": from.timestamp, ":seq": number(from.seq),
+                ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
             },
             position,
         )?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut positions = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        if let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) {
+            positions.extend(fresh);
+            self.query.arrange(&mut positions);
+            positions.dedup();
+            positions.truncate(limit);
+        }
+        Ok(positions)
     }
 }
 

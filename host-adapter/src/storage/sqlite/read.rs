@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::{
     OpenCause,
     error::passing,
+    fresh::Shelf,
     listing::{self, Stop},
     schema,
 };
@@ -20,13 +21,14 @@ use crate::storage::{DomainId, EventQuery, QueryError, StoreError, StoredEvent};
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    shelf: Shelf,
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize) -> Result<Self, OpenCause> {
+    pub(super) fn open(path: &Path, count: usize, shelf: Shelf) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, shelf })
     }
 
     /// Closes the connections; reads that come later find a broken store.
@@ -41,7 +43,8 @@ impl Readers {
         domain: DomainId,
         query: EventQuery,
     ) -> Result<Vec<StoredEvent>, QueryError> {
-        let listing = self.with(move |connection| match listing::read(connection, domain, &query) {
+        let shelf = self.shelf.clone();
+        let listing = self.with(move |connection| match listing::read(connection, &shelf, domain, &query) {
             Ok(events) => Ok(Some(events)),
             Err(Stop::TooLong) => Ok(None),
             Err(Stop::Failed(error)) => Err(error),

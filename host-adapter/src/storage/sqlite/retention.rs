@@ -22,10 +22,14 @@ pub(super) fn retain(
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
-    for seq in &looked.ended {
-        facts::remove(connection, *seq)?;
+    let mut gone = Vec::new();
+    for &seq in &looked.ended {
+        gone.extend(facts::of_event(connection, seq)?);
         connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
     }
+    gone.sort_unstable();
+    facts::delete(connection, &gone)?;
+    books.fresh.remove(gone);
     let all_given_back = give_back(connection)?;
     let done = looked.reached.is_none() && all_given_back;
     books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };

@@ -79,11 +79,50 @@ async fn numbers_are_not_used_again_after_the_last_event_is_gone() {
     stage.append(vec![event("one"), event("two")]).await;
     while !stage.store.retain(wall_millis() + 1, 10).await.unwrap().done {}
     assert!(stage.listed().await.is_empty());
-    let facts = behind_its_back(&stage).query_row("SELECT count(*) FROM fact", [], |row| row.get(0));
-    assert_eq!(facts, Ok(0), "nothing of an event stays");
     let stage = restart(stage).await;
     stage.append(vec![event("three")]).await;
     assert_eq!(stage.store.snapshot(), 3);
+}
+
+#[tokio::test]
+async fn ids_of_forgotten_endpoints_are_not_used_again() {
+    let stage = Fixture::sqlite(settings()).await;
+    let last = stage.subscribe(&[A, B]).await.remove(1);
+    stage.store.delete_webhook(DOMAIN, CLICKED).await.unwrap();
+    while stage.store.directory().endpoint(last.id()).is_some() {
+        stage.store.forget_endpoints().await.unwrap();
+    }
+    let stage = restart(stage).await;
+    assert_eq!(stage.subscribe(&[B]).await[0].id(), last.id() + 1);
+}
+
+#[tokio::test]
+async fn events_are_found_wherever_their_facts_are() {
+    let few = Settings { fresh_facts: 40, ..settings() };
+    let mut stage = Fixture::sqlite(few.clone()).await;
+    let clicked = Arc::new(Filter::new([(Field::Event, "clicked"), (Field::Tags, "NOT x")]).unwrap());
+    let found = async |stage: &Fixture| {
+        let query = EventQuery { filter: clicked.clone(), limit: 1000, ..query(stage.store.snapshot()) };
+        stage.store.events(query).await.unwrap().len()
+    };
+    let written = |stage: &Fixture| -> i64 {
+        behind_its_back(stage).query_row("SELECT count(*) FROM fact", [], |row| row.get(0)).unwrap()
+    };
+    for number in 0..100 {
+        stage.append(vec![event(&number.to_string())]).await;
+        assert_eq!(found(&stage).await, number + 1);
+        match number % 10 {
+            3 => assert_eq!(found(&kill(&stage).await).await, number + 1, "after a kill"),
+            7 => stage = restart_with(stage, &few).await,
+            _ => {}
+        }
+    }
+    assert!((20..100).contains(&written(&stage)), "{} facts are on disk", written(&stage));
+
+    while !stage.store.retain(wall_millis() + 1, 7).await.unwrap().done {}
+    assert_eq!((found(&stage).await, written(&stage)), (0, 0), "nothing of an event stays");
+    let stage = restart_with(stage, &few).await;
+    assert_eq!((found(&stage).await, written(&stage)), (0, 0));
 }
 
 #[tokio::test]
@@ -113,7 +152,7 @@ async fn one_process_at_a_time() {
 async fn a_closed_store_says_so() {
     let stage = Fixture::sqlite(settings()).await;
     stage.store.close().await.unwrap();
-    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken);
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken.into());
     assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
 }
 
@@ -286,7 +325,7 @@ async fn another_programs_lock_refuses_changes_and_loses_no_record() {
     stage.store.record(0, vec![acknowledged(&delivery)], true);
     let refused = stage.store.append(DOMAIN, vec![event("two")], false).await;
     assert_eq!(refused, Err(AppendError::Store(StoreError::Busy)));
-    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Busy);
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Busy.into());
     other.execute_batch("COMMIT").unwrap();
 
     assert_eq!(stage.recorded().await, [delivery.id]);
@@ -441,9 +480,14 @@ fn acknowledged(delivery: &Delivery) -> Settled {
 
 /// Closes a store and opens it again.
 async fn restart(stage: Fixture) -> Fixture {
+    restart_with(stage, &settings()).await
+}
+
+/// Closes a store and opens it again with these settings.
+async fn restart_with(stage: Fixture, settings: &Settings) -> Fixture {
     stage.store.close().await.unwrap();
     let directory = stage.directory.unwrap();
-    let (store, inboxes) = open(directory.path(), &settings());
+    let (store, inboxes) = open(directory.path(), settings);
     Fixture::stage(store, inboxes, Some(directory)).await
 }
 

@@ -10,3 +10,6 @@ CREATE TABLE fact (
 
 -- The kind of an event is one of its terms.
 DROP INDEX event_kind;
+
+-- The event up to which all facts are written. Those of later ones are made again when the store is opened.
+ALTER TABLE counters ADD COLUMN indexed_to INTEGER NOT NULL DEFAULT 0;

@@ -78,7 +78,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             // A checkpoint that failed has broken the store, too.
-            if self.alarm.is_raised() || self.cancel().is_err() || self.checkpoint().is_err() {
+            if self.alarm.is_raised() || self.maintain().is_err() {
                 return;
             }
             self.announce();
@@ -175,6 +175,13 @@ impl Writer {
         Ok(())
     }
 
+    /// What is done between batches, a slice at a time.
+    fn maintain(&mut self) -> Result<(), Broken> {
+        self.cancel()?;
+        self.index()?;
+        self.checkpoint()
+    }
+
     /// Works off one slice of the first cancellation.
     fn cancel(&mut self) -> Result<(), Broken> {
         let Some(mut cancellation) = self.books.cancellations.first().cloned() else { return Ok(()) };
@@ -185,6 +192,22 @@ impl Writer {
             Ok(true) => drop(self.books.cancellations.remove(0)),
             Ok(false) => self.books.cancellations[0] = cancellation,
             Err(_) => self.cancel_again = Some(Instant::now() + PAUSE),
+        }
+        Ok(())
+    }
+
+    /// Writes a slice of fresh facts, or as many as it takes to keep them few.
+    fn index(&mut self) -> Result<(), Broken> {
+        while let Some(slice) = self.books.fresh.slice(self.books.counts.last) {
+            let written = self.transact(|connection, books| books.fresh.write(connection, &slice))?;
+            // Where the disk is full, they stay as they are, and no more will come.
+            if written.is_err() {
+                return Ok(());
+            }
+            self.books.fresh.written(&slice);
+            if !self.books.fresh.presses() {
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -214,12 +237,15 @@ impl Writer {
         match attempt() {
             Ok(result) => {
                 self.books.window.commit();
+                // Before the count is shown: whoever reads up to it is to find all of it.
+                self.books.fresh.commit();
                 self.shown.commits.fetch_add(1, Relaxed);
                 *self.shown.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.books.counts;
                 Ok(Ok(result))
             }
             Err(error) => {
                 self.books.window.roll_back();
+                self.books.fresh.roll_back();
                 self.books.counts = before;
                 self.diagnose(&error).map(Err)
             }
