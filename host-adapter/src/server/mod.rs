@@ -128,8 +128,8 @@ fn spawn_part(part: Part, work: impl Future<Output = ()> + Send + 'static) -> Jo
 /// Runs a server until `shutdown` completes, then stops it; calls `ready` when it is listening.
 ///
 /// # Errors
-/// It could not be started, or its store or another part of it failed. After a failure of the store the process must end, so that
-/// the next start can find out what is on the disk.
+/// It could not be started, or its store or another part of it failed. After a failure of the store the process
+/// must end, so that the next start can find out what is on the disk.
 pub async fn run(
     config: &Config,
     ready: impl FnOnce(&Running),
