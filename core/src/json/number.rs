@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 use super::raw::RawJson;
+use super::sink::{Sink, SliceSink};
 use super::token::{self, Token};
 use crate::decimal::Decimal;
 use crate::time::UnixTime;
@@ -72,17 +73,20 @@ impl<'a> Number<'a> {
     }
 
     /// The text, rendered into `rendered` unless it came in.
-    fn text<'t>(self, rendered: &'t mut Rendered) -> &'t str
+    fn text<'t>(self, rendered: &'t mut [u8; RENDERED]) -> &'t [u8]
     where
         'a: 't,
     {
-        // There is room for all that is rendered.
-        let _ = match self.0 {
-            Repr::Text(text) => return text,
-            Repr::Integer(value) => rendered.push_str(Decimal::new(value).as_str()).ok(),
-            Repr::Time(time) => render(time, rendered),
-        };
-        rendered
+        match self.0 {
+            Repr::Text(text) => text.as_bytes(),
+            Repr::Integer(value) => render(&[Decimal::new(value).as_bytes()], rendered),
+            Repr::Time(time) => {
+                // The one in front keeps the zeros behind it, and is left out.
+                let micros = Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
+                let micros = micros.as_bytes().get(1..).unwrap_or_default();
+                render(&[Decimal::new(time.secs()).as_bytes(), b".", micros], rendered)
+            }
+        }
     }
 }
 
@@ -100,7 +104,7 @@ impl From<UnixTime> for Number<'_> {
 
 impl fmt::Display for Number<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text(&mut Rendered::default()))
+        f.write_str(core::str::from_utf8(self.text(&mut [0; RENDERED])).unwrap_or_default())
     }
 }
 
@@ -113,7 +117,7 @@ impl fmt::Debug for Number<'_> {
 /// By the text: `1.0` and `1` are two different numbers here, as they are for strict readers.
 impl PartialEq for Number<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.text(&mut Rendered::default()) == other.text(&mut Rendered::default())
+        self.text(&mut [0; RENDERED]) == other.text(&mut [0; RENDERED])
     }
 }
 
@@ -136,9 +140,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Number<'a> {
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
+            Repr::Text(text) => serializer.serialize_newtype_struct(token::NUMBER, text),
             Repr::Integer(value) => serializer.serialize_u64(value),
-            Repr::Text(_) | Repr::Time(_) => {
-                serializer.serialize_newtype_struct(token::NUMBER, self.text(&mut Rendered::default()))
+            Repr::Time(_) => {
+                serializer.serialize_newtype_struct(token::NUMBER, &Bytes(self.text(&mut [0; RENDERED])))
             }
         }
     }
@@ -151,16 +156,24 @@ impl defmt::Format for Number<'_> {
     }
 }
 
-/// Room for the text of a number made here: the longest time.
-type Rendered = heapless::String<{ Decimal::MAX_LEN + 7 }>;
+/// The length of the longest number made here, which is a time. It is made without `core::fmt`, which would be
+/// the largest part of a small encoder.
+const RENDERED: usize = Decimal::MAX_LEN + ".000000".len();
 
-/// A time as text, `secs.micros`; `None` if there is no room.
-fn render(time: UnixTime, text: &mut Rendered) -> Option<()> {
-    // The leading one keeps the zeros behind the point, and makes way for the point.
-    let micros = Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
-    text.push_str(Decimal::new(time.secs()).as_str()).ok()?;
-    text.push('.').ok()?;
-    text.push_str(micros.as_str().get(1..)?).ok()
+/// Puts the parts into `rendered`, which has room for all that is made here.
+fn render<'t>(parts: &[&[u8]], rendered: &'t mut [u8; RENDERED]) -> &'t [u8] {
+    let mut sink = SliceSink::new(rendered);
+    let _room = parts.iter().try_for_each(|part| sink.put(part));
+    sink.into_filled()
+}
+
+/// Text that goes out without a check that it is text.
+struct Bytes<'t>(&'t [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 /// A number that is not negative, as digits and the place of its point.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::memory;
-use crate::storage::{QueryError, StoreError, WebhookError};
+use crate::storage::{DomainError, QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
@@ -206,8 +206,17 @@ impl Error {
             WebhookError::UnknownDomain => Self::UnknownDomain,
             WebhookError::AlreadySet => Self::WebhookExists(kind),
             WebhookError::NotSet => Self::UnknownWebhook,
-            WebhookError::TooManyUrls => Self::invalid("url", error),
+            WebhookError::TooManyUrls | WebhookError::TooManyEndpoints { .. } => Self::invalid("url", error),
             WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DomainError> for Error {
+    fn from(error: DomainError) -> Self {
+        match error {
+            DomainError::TooMany { .. } => Self::invalid("name", error),
+            DomainError::Store(error) => error.into(),
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
-use crate::storage::{Inbox, OpenError, Settings, Store, StoreError};
+use crate::storage::{DomainError, Inbox, OpenError, Settings, Store, StoreError};
 use crate::transport::{Client, ClientConfig, ClientError, EgressRules, Guard};
 
 pub use keys::{FirstKeys, KeysError};
@@ -73,7 +73,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     let (store, inboxes) = open_store(config)?;
     let first_keys = keys::provide(&store, config).await?;
     for name in &config.domains.names {
-        store.create_domain(name.as_str()).await?;
+        store.create_domain(name.as_str()).await.map_err(Error::Domain)?;
     }
     let client = Arc::new(Client::new(client_config(config, addr)).map_err(Error::Client)?);
 
@@ -274,6 +274,8 @@ pub enum Error {
     Open(OpenError),
     /// The store cannot be written.
     Store(StoreError),
+    /// A configured domain cannot be made.
+    Domain(DomainError),
     /// The store failed while the server ran.
     Broken(String),
     /// The HTTP client cannot be set up.
@@ -307,6 +309,7 @@ impl fmt::Display for Error {
             Self::Keys(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::Domain(error) => write!(f, "domains.names: {error}"),
             Self::Broken(why) => write!(f, "the store has failed: {why}"),
             Self::Client(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a delivery thread: {error}"),

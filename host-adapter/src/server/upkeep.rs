@@ -1,4 +1,4 @@
-//! What has to be looked after once a minute: old events, and connections that nobody uses.
+//! What has to be looked after once a minute: old events, and endpoints and connections that nobody uses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Events looked at in one transaction, so that nobody waits for it.
 const SLICE: usize = 1_000;
 
-/// Removes events that were accepted longer than `retention` ago, and closes connections that are idle
+/// Removes events that were accepted longer than `retention` ago, and endpoints without use, and closes connections that are idle
 /// beyond their age, until `stop` turns true.
 pub(super) async fn run(
     store: Store,
@@ -57,5 +57,8 @@ async fn forget(store: &Store, before: i64, stop: &watch::Receiver<bool>) {
     }
     if removed > 0 {
         info!(removed, "old events removed");
+    }
+    if let Err(error) = store.forget_endpoints().await {
+        warn!(%error, "unused endpoints could not be removed; trying again in a minute");
     }
 }

@@ -4,7 +4,7 @@
 //! directory, committed, and only then published as a new one: readers never see what is not on disk.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::Arc,
 };
@@ -29,11 +29,26 @@ pub struct Directory {
     domains: BTreeMap<Arc<str>, Arc<Domain>>,
     names: BTreeMap<DomainId, Arc<str>>,
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    /// The greatest id that an endpoint ever had.
+    last_endpoint: EndpointId,
     keys: HashMap<[u8; 32], ApiKey>,
     signing_key: Option<Secret>,
+    caps: Caps,
+}
+
+/// How much can be configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Caps {
+    pub(super) domains: usize,
+    pub(super) endpoints: usize,
 }
 
 impl Directory {
+    /// Nothing configured yet.
+    pub(super) fn new(caps: Caps) -> Self {
+        Self { caps, ..Self::default() }
+    }
+
     /// The domain of this name, in lower case.
     #[must_use]
     pub fn domain(&self, name: &str) -> Option<&Arc<Domain>> {
@@ -87,7 +102,7 @@ impl Directory {
             WebhookEdit::Delete => &[],
         };
         let (mut after, mut made) = (Vec::<Arc<Endpoint>>::new(), Vec::new());
-        let mut next_id = self.endpoints.last_key_value().map_or(1, |(last, _)| last + 1);
+        let mut next_id = self.last_endpoint + 1;
         for url in urls {
             let endpoint = match self.known(&domain, kind, url) {
                 Some(known) => known,
@@ -106,6 +121,9 @@ impl Directory {
         }
         if after.len() > MAX_URLS {
             return Err(WebhookError::TooManyUrls);
+        }
+        if !made.is_empty() && self.endpoints.len() + made.len() > self.caps.endpoints {
+            return Err(WebhookError::TooManyEndpoints { limit: self.caps.endpoints });
         }
         let removed =
             before.into_iter().filter(|old| !after.iter().any(|new| new.id() == old.id())).collect();
@@ -133,7 +151,28 @@ impl Directory {
     }
 
     pub(super) fn insert_endpoint(&mut self, endpoint: Arc<Endpoint>) {
+        self.keep_ids_from_reuse(endpoint.id());
         self.endpoints.insert(endpoint.id(), endpoint);
+    }
+
+    /// No endpoint made from now on gets an id up to this one.
+    pub(super) fn keep_ids_from_reuse(&mut self, last: EndpointId) {
+        self.last_endpoint = self.last_endpoint.max(last);
+    }
+
+    pub(super) fn last_endpoint(&self) -> EndpointId {
+        self.last_endpoint
+    }
+
+    /// Endpoints that no webhook has.
+    pub(super) fn unused_endpoints(&self) -> Vec<EndpointId> {
+        let webhooks = self.domains.values().flat_map(|domain| domain.webhooks.iter().flatten());
+        let used: HashSet<_> = webhooks.map(|endpoint| endpoint.id()).collect();
+        self.endpoints.keys().copied().filter(|id| !used.contains(id)).collect()
+    }
+
+    pub(super) fn forget_endpoint(&mut self, id: EndpointId) {
+        self.endpoints.remove(&id);
     }
 
     pub(super) fn insert_api_key(&mut self, key: ApiKey) {
@@ -154,9 +193,13 @@ impl Directory {
         self.insert_domain(domain);
     }
 
-    /// The id for the next domain: ids are never used twice, because domains are never removed.
-    pub(super) fn next_domain_id(&self) -> DomainId {
-        self.names.last_key_value().map_or(1, |(last, _)| last + 1)
+    /// A further domain, without webhooks. Ids are never used twice, because domains are never removed.
+    pub(super) fn plan_domain(&self, name: &str) -> Result<Domain, DomainError> {
+        if self.domains.len() >= self.caps.domains {
+            return Err(DomainError::TooMany { limit: self.caps.domains });
+        }
+        let id = self.names.last_key_value().map_or(1, |(last, _)| last + 1);
+        Ok(Domain { id, name: name.into(), webhooks: Default::default() })
     }
 
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
@@ -236,6 +279,35 @@ pub(super) struct WebhookChange {
     pub(super) removed: Vec<Arc<Endpoint>>,
 }
 
+/// Why a domain was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainError {
+    /// The account has as many domains as it can have.
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// The store cannot write.
+    Store(StoreError),
+}
+
+impl From<StoreError> for DomainError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for DomainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { limit } => write!(f, "the account has {limit} domains, which is the limit"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DomainError {}
+
 /// Why a webhook was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookError {
@@ -247,6 +319,11 @@ pub enum WebhookError {
     NotSet,
     /// More than [`MAX_URLS`] different URLs.
     TooManyUrls,
+    /// The account has as many endpoints as it can have.
+    TooManyEndpoints {
+        /// The limit.
+        limit: usize,
+    },
     /// The store cannot write.
     Store(StoreError),
 }
@@ -264,6 +341,11 @@ impl fmt::Display for WebhookError {
             Self::AlreadySet => f.write_str("the webhook is set already; replace it instead"),
             Self::NotSet => f.write_str("the webhook is not set; create it instead"),
             Self::TooManyUrls => write!(f, "a webhook has at most {MAX_URLS} URLs"),
+            Self::TooManyEndpoints { limit } => write!(
+                f,
+                "the account's webhooks have {limit} different URLs, which is the limit; take some away, and \
+                 try again in a minute"
+            ),
             Self::Store(error) => error.fmt(f),
         }
     }

@@ -71,7 +71,8 @@
 //! looking at event after event, and given up at [`EventQuery::until`]. Facts leave with their event.
 //!
 //! # Bounds
-//! See [`Settings`]. A full store answers [`AppendError::Full`] (come back later); little free disk,
+//! See [`Settings`]; at most 100 000 domains and 1 000 000 endpoints. Endpoints that no webhook has and that
+//! have no pending delivery are forgotten, [`Store::forget_endpoints`]; their ids are not used again. A full store answers [`AppendError::Full`] (come back later); little free disk,
 //! [`StoreError::Disk`].
 //!
 //! Retention works in slices of so many events, and of about 8 MiB of event-data. It goes by the wall clock
@@ -99,7 +100,7 @@ use std::{fmt, time::SystemTime};
 
 pub use accounting::Accounting;
 pub use delivery::{Delivery, DeliveryId, Endpoint, EndpointId, EndpointUrl, Settled, ToShard};
-pub use directory::{ApiKey, Directory, Domain, DomainId, MAX_URLS, WebhookError};
+pub use directory::{ApiKey, Directory, Domain, DomainError, DomainId, MAX_URLS, WebhookError};
 pub use event::{
     AppendError, Appended, Conflict, EventQuery, NewEvent, Position, QueryError, Seq, StoredEvent,
 };

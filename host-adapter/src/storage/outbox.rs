@@ -54,7 +54,6 @@ impl Outbox {
 }
 
 /// The directory as everyone reads it.
-#[derive(Default)]
 pub(super) struct Published(RwLock<Arc<Directory>>);
 
 impl Published {

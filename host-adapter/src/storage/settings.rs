@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::directory::Caps;
+
 /// The limits of a store.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -15,6 +17,10 @@ pub struct Settings {
     pub window_bytes: u64,
     /// Pending deliveries from which on appends are [`AppendError::Full`](super::AppendError::Full).
     pub max_pending: u64,
+    /// Domains from which on no further one is made.
+    pub max_domains: usize,
+    /// Endpoints from which on no webhook gets a new URL.
+    pub max_endpoints: usize,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
     /// How long records wait for company while nobody else waits for a commit; at most a minute.
@@ -28,6 +34,12 @@ pub struct Settings {
     pub readers: usize,
 }
 
+impl Settings {
+    pub(super) fn caps(&self) -> Caps {
+        Caps { domains: self.max_domains, endpoints: self.max_endpoints }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -36,6 +48,8 @@ impl Default for Settings {
             window: 16_384,
             window_bytes: 512 << 20,
             max_pending: 10_000_000,
+            max_domains: 100_000,
+            max_endpoints: 1_000_000,
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,

@@ -5,9 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use sealpost_core::WebhookKind;
 
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, QueryError, Retained, Seq,
-    Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
+    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, QueryError, Retained,
+    Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
 };
 use crate::secrets::{MasterKey, Secret};
 
@@ -69,8 +69,8 @@ impl Store {
     /// Makes a domain; `true` if it is new. The name is in lower case.
     ///
     /// # Errors
-    /// The store cannot write.
-    pub async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+    /// There are too many, or the store cannot write.
+    pub async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), DomainError> {
         match self {
             Self::Sqlite(store) => store.create_domain(name).await,
             Self::Memory(store) => store.create_domain(name),
@@ -81,7 +81,8 @@ impl Store {
     /// endpoints means that endpoint; the same URL twice counts once. Returns the webhook's endpoints.
     ///
     /// # Errors
-    /// Unknown domain, webhook already set, more than [`MAX_URLS`](super::MAX_URLS), or the store cannot write.
+    /// Unknown domain, webhook already set, more than [`MAX_URLS`](super::MAX_URLS), too many endpoints in
+    /// all, or the store cannot write.
     pub async fn create_webhook(
         &self,
         domain: &str,
@@ -98,7 +99,8 @@ impl Store {
     /// gone. URLs are understood as in [`Store::create_webhook`]. Returns the webhook's endpoints.
     ///
     /// # Errors
-    /// Unknown domain, webhook not set, more than [`MAX_URLS`](super::MAX_URLS), or the store cannot write.
+    /// Unknown domain, webhook not set, more than [`MAX_URLS`](super::MAX_URLS), too many endpoints in all,
+    /// or the store cannot write.
     pub async fn replace_webhook(
         &self,
         domain: &str,
@@ -221,6 +223,18 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.retain(accepted_before, slice).await,
             Self::Memory(store) => Ok(store.retain(accepted_before, slice)),
+        }
+    }
+
+    /// Forgets endpoints that no webhook has and that have no pending delivery; how many those were. Part of
+    /// retention: a URL that is set again after it has another id, another secret, and no health.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn forget_endpoints(&self) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.forget_endpoints().await,
+            Self::Memory(store) => Ok(store.forget_endpoints()),
         }
     }
 

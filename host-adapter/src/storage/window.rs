@@ -138,6 +138,19 @@ impl Window {
         }
     }
 
+    /// Whether there is nothing to be known of an endpoint: nothing held, nothing unclaimed, nothing told.
+    pub(super) fn is_idle(&self, endpoint: EndpointId) -> bool {
+        let lane = self.lane(endpoint);
+        lane.held.deliveries == 0 && lane.next_due.is_none() && !lane.told
+    }
+
+    /// An idle endpoint is gone for good.
+    pub(super) fn forget(&mut self, endpoint: EndpointId) {
+        if self.is_idle(endpoint) {
+            self.lanes.remove(&endpoint);
+        }
+    }
+
     /// A delivery that nobody holds is due at this time.
     pub(super) fn leave_unclaimed(&mut self, endpoint: EndpointId, due: i64) {
         let lane = self.lane(endpoint);

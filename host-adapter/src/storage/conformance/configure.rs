@@ -6,7 +6,7 @@ use super::{A, B};
 use crate::{
     secrets::Secret,
     storage::{
-        Accounting, ApiKey, Settings, ToShard, WebhookError,
+        Accounting, ApiKey, DomainError, Settings, ToShard, WebhookError,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, settings, urls},
     },
 };
@@ -18,6 +18,8 @@ every_store! {
     a_webhook_has_at_most_three_different_urls(settings());
     a_shown_url_keeps_its_credentials_and_its_secret(settings());
     domains_and_keys_are_kept(settings());
+    an_unused_endpoint_is_forgotten_when_nothing_of_it_is_pending(settings());
+    domains_and_endpoints_are_bounded(Settings { max_domains: 2, max_endpoints: 2, ..settings() });
 }
 
 async fn removing_a_url_cancels_its_deliveries_alone(mut stage: Fixture) {
@@ -112,4 +114,36 @@ async fn domains_and_keys_are_kept(stage: Fixture) {
     assert_eq!(directory.api_key(&[1; 32]), Some(&scoped));
     assert_eq!(directory.api_key(&[2; 32]), None);
     assert_eq!(directory.signing_key().unwrap().expose(), "key-2");
+}
+
+async fn an_unused_endpoint_is_forgotten_when_nothing_of_it_is_pending(mut stage: Fixture) {
+    let endpoints = stage.subscribe(&[A, B]).await;
+    stage.append(vec![event("1")]).await;
+    let held = stage.claimed().await.remove(1);
+    stage.store.replace_webhook(DOMAIN, CLICKED, urls(&[A])).await.unwrap();
+    assert!(matches!(stage.hear().await, ToShard::Cancelled { .. }));
+    assert_eq!(stage.store.forget_endpoints().await, Ok(0), "its delivery is held by the shard");
+
+    stage.settle(&held, Verdict::Cancelled).await;
+    stage.until(|store| store.accounting().cancelled == 1).await;
+    assert_eq!(stage.store.forget_endpoints().await, Ok(1));
+    let directory = stage.store.directory();
+    assert!(
+        directory.endpoint(endpoints[0].id()).is_some() && directory.endpoint(endpoints[1].id()).is_none()
+    );
+    let again = stage.store.replace_webhook(DOMAIN, CLICKED, urls(&[A, B])).await.unwrap();
+    assert_eq!((again[0].id(), again[1].id()), (endpoints[0].id(), endpoints[1].id() + 1));
+}
+
+async fn domains_and_endpoints_are_bounded(stage: Fixture) {
+    stage.store.create_domain("second.example").await.unwrap();
+    let refused = stage.store.create_domain("third.example").await.unwrap_err();
+    assert_eq!(refused, DomainError::TooMany { limit: 2 });
+    assert!(!stage.store.create_domain("second.example").await.unwrap().1);
+
+    stage.subscribe(&[A]).await;
+    let create = |urls| stage.store.create_webhook("second.example", CLICKED, urls);
+    let refused = create(urls(&[B, "https://c.example/"])).await.unwrap_err();
+    assert_eq!(refused, WebhookError::TooManyEndpoints { limit: 2 });
+    assert_eq!(create(urls(&[A, B])).await.unwrap().len(), 2);
 }

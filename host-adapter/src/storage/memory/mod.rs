@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq, Settings,
-    Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
+    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq,
+    Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
     event::{self, Fate},
     outbox::{Outbox, Published},
@@ -50,7 +50,7 @@ impl Memory {
             identity: Identity::generate(),
             max_pending: settings.max_pending,
             outbox,
-            directory: Published::default(),
+            directory: Published::new(Directory::new(settings.caps())),
             tables: Mutex::new(tables),
             bell: Arc::new(Notify::new()),
         });
@@ -66,13 +66,13 @@ impl Memory {
         self.inner.directory.current()
     }
 
-    pub(super) fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+    pub(super) fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), DomainError> {
         let _tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
         if let Some(domain) = directory.domain(name) {
             return Ok((domain.clone(), false));
         }
-        let made = directory.insert_domain(Domain::new(directory.next_domain_id(), name));
+        let made = directory.insert_domain(directory.plan_domain(name)?);
         self.inner.directory.publish(directory);
         Ok((made, true))
     }
@@ -213,6 +213,19 @@ impl Memory {
 
     pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {
         self.inner.tables().retain(accepted_before, slice)
+    }
+
+    pub(super) fn forget_endpoints(&self) -> usize {
+        let mut tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let mut unused = directory.unused_endpoints();
+        unused.retain(|&endpoint| tables.window.is_idle(endpoint));
+        for &endpoint in &unused {
+            directory.forget_endpoint(endpoint);
+            tables.window.forget(endpoint);
+        }
+        self.inner.directory.publish(directory);
+        unused.len()
     }
 
     /// Carries out an edit of a webhook; the endpoints that it removed.

@@ -1,6 +1,6 @@
 //! Changes of the configuration: rare, each in a transaction of its own, published when it is committed.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use rusqlite::{Connection, params};
 use sealpost_core::WebhookKind;
@@ -9,25 +9,36 @@ use super::{
     books::Books,
     command::Reply,
     deliveries::{Cancellation, next_id},
-    load::{ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
+    load::{ENDPOINT_SECRET, ENDPOINT_URL, LAST_ENDPOINT, SIGNING_KEY},
     schema::begin,
     writer::{Broken, Writer},
 };
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        ApiKey, Directory, Domain, Endpoint, StoreError, ToShard, WebhookError,
+        ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, StoreError, ToShard, WebhookError,
         directory::{WebhookChange, WebhookEdit},
         wall_millis,
     },
 };
 
+/// Endpoints that one transaction forgets.
+const FORGET_AT_ONCE: usize = 1000;
+
 /// A change of the configuration, and who waits for it.
 pub(super) enum Configure {
-    Domain { name: String, reply: Reply<Result<(Arc<Domain>, bool), StoreError>> },
+    Domain { name: String, reply: Reply<Result<(Arc<Domain>, bool), DomainError>> },
     Webhook(WebhookRequest),
     SigningKey { key: Secret, reply: Reply<Result<(), StoreError>> },
     ApiKey { key: ApiKey, reply: Reply<Result<(), StoreError>> },
+    Forget(Forget),
+}
+
+/// Asks to forget endpoints that no webhook of this directory has, answered by how many those were.
+pub(super) struct Forget {
+    pub(super) directory: Arc<Directory>,
+    pub(super) unused: Vec<EndpointId>,
+    pub(super) reply: Reply<Result<usize, StoreError>>,
 }
 
 /// An edit of a webhook, answered by the endpoints that it has then, or had if it was deleted.
@@ -62,21 +73,59 @@ impl Writer {
                 directory.insert_api_key(key);
                 Ok(())
             })?),
+            Configure::Forget(Forget { directory, unused, reply }) => {
+                reply.send(self.forget_endpoints(&directory, unused)?);
+            }
         }
         Ok(())
     }
 
-    fn create_domain(&self, name: &str) -> Result<Result<(Arc<Domain>, bool), StoreError>, Broken> {
+    fn create_domain(&self, name: &str) -> Result<Result<(Arc<Domain>, bool), DomainError>, Broken> {
         if let Some(domain) = self.published.current().domain(name) {
             return Ok(Ok((domain.clone(), false)));
         }
+        let domain = match self.published.current().plan_domain(name) {
+            Ok(domain) => domain,
+            Err(error) => return Ok(Err(error)),
+        };
         let made = self.change(|connection, _, directory| {
-            let domain = Domain::new(directory.next_domain_id(), name);
             connection
                 .execute("INSERT INTO domain VALUES (?, ?, ?)", params![domain.id(), name, wall_millis()])?;
             Ok(directory.insert_domain(domain))
         })?;
-        Ok(made.map(|domain| (domain, true)))
+        Ok(made.map(|domain| (domain, true)).map_err(DomainError::Store))
+    }
+
+    /// Forgets the endpoints that have no pending delivery either, if the directory is still the current one.
+    fn forget_endpoints(
+        &mut self,
+        directory: &Arc<Directory>,
+        unused: Vec<EndpointId>,
+    ) -> Result<Result<usize, StoreError>, Broken> {
+        if !Arc::ptr_eq(directory, &self.published.current()) {
+            return Ok(Ok(0));
+        }
+        let Books { window, cancellations, .. } = &self.books;
+        let cancelled: HashSet<_> = cancellations.iter().map(|cancellation| cancellation.endpoint).collect();
+        let idle = |id: &EndpointId| window.is_idle(*id) && !cancelled.contains(id);
+        let forgotten: Vec<_> = unused.into_iter().filter(idle).take(FORGET_AT_ONCE).collect();
+        if forgotten.is_empty() {
+            return Ok(Ok(0));
+        }
+        let result = self.change(|connection, _, directory| {
+            let last = directory.last_endpoint().to_be_bytes();
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", params![LAST_ENDPOINT, last])?;
+            let mut delete = connection.prepare_cached("DELETE FROM endpoint WHERE id = ?")?;
+            for &endpoint in &forgotten {
+                delete.execute([endpoint])?;
+                directory.forget_endpoint(endpoint);
+            }
+            Ok(forgotten.len())
+        })?;
+        if result.is_ok() {
+            forgotten.iter().for_each(|&endpoint| self.books.window.forget(endpoint));
+        }
+        Ok(result)
     }
 
     fn edit_webhook(

@@ -10,7 +10,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Identity, Seq,
-        window::Window,
+        directory::Caps, window::Window,
     },
 };
 
@@ -19,6 +19,9 @@ pub(super) const CURSOR_KEY: &str = "cursor key";
 pub(super) const SIGNING_KEY: &str = "signing key";
 pub(super) const ENDPOINT_URL: &str = "endpoint url";
 pub(super) const ENDPOINT_SECRET: &str = "endpoint secret";
+
+/// The row of `meta` with the greatest id of the endpoints that were forgotten, so that it is not used again.
+pub(super) const LAST_ENDPOINT: &str = "last_endpoint";
 
 /// The store's identity, made where there is none yet.
 pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenCause> {
@@ -56,8 +59,15 @@ pub(super) fn fence(connection: &Connection) -> Result<i64, OpenCause> {
 }
 
 /// Everything configured.
-pub(super) fn directory(connection: &Connection, key: &MasterKey) -> Result<Directory, OpenCause> {
-    let mut directory = Directory::default();
+pub(super) fn directory(
+    connection: &Connection,
+    key: &MasterKey,
+    caps: Caps,
+) -> Result<Directory, OpenCause> {
+    let mut directory = Directory::new(caps);
+    if let Some(last) = meta(connection, LAST_ENDPOINT)? {
+        directory.keep_ids_from_reuse(EndpointId::from_be_bytes(last));
+    }
     if let Some(sealed) = meta::<Vec<u8>>(connection, "signing_key")? {
         directory.replace_signing_key(open_text(key, SIGNING_KEY, &sealed)?);
     }

@@ -45,16 +45,16 @@ use self::{
     books::{Books, Counts, Shown},
     checkpoint::Checkpointer,
     command::{Command, Reply},
-    configure::{Configure, WebhookRequest},
+    configure::{Configure, Forget, WebhookRequest},
     fresh::Fresh,
     lock::Disk,
     read::Readers,
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, Endpoint, EndpointId,
-    EndpointUrl, EventQuery, Identity, Inbox, NewEvent, QueryError, Retained, Seq, Settings, Settled,
-    StoreError, StoredEvent, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
+    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, QueryError, Retained, Seq, Settings,
+    Settled, StoreError, StoredEvent, WebhookError,
     directory::WebhookEdit,
     outbox::{Outbox, Published},
     window::{Limits, Window},
@@ -114,7 +114,7 @@ impl Sqlite {
         let connection = schema::open_writer(&path)?;
         prepare(&connection)?;
         let identity = load::identity(&connection, master_key)?;
-        let configured = load::directory(&connection, master_key)?;
+        let configured = load::directory(&connection, master_key, settings.caps())?;
         let token = load::fence(&connection)?;
         let (accounting, last) = load::counters(&connection)?;
         let mut window = Window::new(Limits {
@@ -186,7 +186,7 @@ impl Sqlite {
         self.inner.published.current()
     }
 
-    pub(super) async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), StoreError> {
+    pub(super) async fn create_domain(&self, name: &str) -> Result<(Arc<Domain>, bool), DomainError> {
         let name = name.to_owned();
         self.ask(0, |reply| Command::Configure(Configure::Domain { name, reply })).await?
     }
@@ -262,6 +262,16 @@ impl Sqlite {
 
     pub(super) async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {
         self.ask(0, |reply| Command::Retain { accepted_before, slice, reply }).await?
+    }
+
+    pub(super) async fn forget_endpoints(&self) -> Result<usize, StoreError> {
+        let directory = self.directory();
+        let unused = directory.unused_endpoints();
+        if unused.is_empty() {
+            return Ok(0);
+        }
+        let forget = |reply| Forget { directory, unused, reply };
+        self.ask(0, |reply| Command::Configure(Configure::Forget(forget(reply)))).await?
     }
 
     pub(super) async fn broken(&self) -> String {

@@ -23,8 +23,8 @@ pub(super) fn retain(
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
     let mut gone = Vec::new();
-    for seq in &looked.ended {
-        gone.extend(facts::of_event(connection, *seq)?);
+    for &seq in &looked.ended {
+        gone.extend(facts::of_event(connection, seq)?);
         connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
     }
     gone.sort_unstable();

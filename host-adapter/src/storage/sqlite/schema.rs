@@ -82,7 +82,7 @@ fn migrate(connection: &Connection) -> Result<(), OpenCause> {
         return Err(OpenCause::Foreign);
     }
     for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
-        let transaction = connection.unchecked_transaction()?;
+        let transaction = begin(connection)?;
         transaction.execute_batch(migration.schema)?;
         if let Some(fill) = migration.fill {
             fill(&transaction)?;

@@ -114,6 +114,18 @@ async fn events_are_found_wherever_their_facts_are() {
 }
 
 #[tokio::test]
+async fn ids_of_forgotten_endpoints_are_not_used_again() {
+    let stage = Fixture::sqlite(settings()).await;
+    let last = stage.subscribe(&[A, B]).await.remove(1);
+    stage.store.delete_webhook(DOMAIN, CLICKED).await.unwrap();
+    while stage.store.directory().endpoint(last.id()).is_some() {
+        stage.store.forget_endpoints().await.unwrap();
+    }
+    let stage = restart(stage).await;
+    assert_eq!(stage.subscribe(&[B]).await[0].id(), last.id() + 1);
+}
+
+#[tokio::test]
 async fn a_record_under_a_stale_token_changes_nothing() {
     let mut stage = Fixture::sqlite(settings()).await;
     stage.subscribe(&[A]).await;
@@ -140,7 +152,7 @@ async fn one_process_at_a_time() {
 async fn a_closed_store_says_so() {
     let stage = Fixture::sqlite(settings()).await;
     stage.store.close().await.unwrap();
-    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken);
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Broken.into());
     assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
 }
 
@@ -313,7 +325,7 @@ async fn another_programs_lock_refuses_changes_and_loses_no_record() {
     stage.store.record(0, vec![acknowledged(&delivery)], true);
     let refused = stage.store.append(DOMAIN, vec![event("two")], false).await;
     assert_eq!(refused, Err(AppendError::Store(StoreError::Busy)));
-    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Busy);
+    assert_eq!(stage.store.create_domain("late.example").await.unwrap_err(), StoreError::Busy.into());
     other.execute_batch("COMMIT").unwrap();
 
     assert_eq!(stage.recorded().await, [delivery.id]);
