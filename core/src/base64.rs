@@ -14,9 +14,9 @@ pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<usize> {
 pub(crate) fn quad(triple: &[u8]) -> [u8; 4] {
     let at = |i| u32::from(triple.get(i).copied().unwrap_or(0));
     let bits = at(0) << 16 | at(1) << 8 | at(2);
-    let mut quad = [bits >> 18, bits >> 12, bits >> 6, bits].map(|sextet| digit((sextet & 63) as u8));
-    for pad in quad.iter_mut().skip(triple.len().saturating_add(1)) {
-        *pad = b'=';
+    let mut quad = [b'='; 4];
+    for (place, shift) in quad.iter_mut().zip([18, 12, 6, 0]).take(triple.len().saturating_add(1)) {
+        *place = digit((bits >> shift & 63) as u8);
     }
     quad
 }
@@ -24,30 +24,21 @@ pub(crate) fn quad(triple: &[u8]) -> [u8; 4] {
 /// Writes the bytes that `text` stands for to the front of `bytes` and gives their number; `None` if it is
 /// not canonical base64 or does not fit.
 pub(crate) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
-    let (quads, []) = text.as_chunks::<4>() else { return None };
-    let mut len = 0;
-    for (i, quad) in quads.iter().enumerate() {
-        let last = i + 1 == quads.len();
-        let pads = quad.iter().rev().take_while(|digit| **digit == b'=').count();
-        if pads > 2 || (pads > 0 && !last) {
-            return None;
-        }
-        let mut bits = 0u32;
-        for digit in quad.iter().take(4 - pads) {
-            bits = bits << 6 | u32::from(value(*digit)?);
-        }
-        bits <<= 6 * pads;
-        let [_, triple @ ..] = bits.to_be_bytes();
-        let (kept, dropped) = triple.split_at_checked(3 - pads)?;
-        if dropped.iter().any(|byte| *byte != 0) {
-            return None;
-        }
-        for byte in kept {
-            *bytes.get_mut(len)? = *byte;
-            len += 1;
+    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    let room = bytes.len();
+    let mut places = bytes.iter_mut();
+    // The last `held` bits have no byte yet.
+    let (mut bits, mut held) = (0u32, 0);
+    for digit in digits {
+        bits = bits << 6 | u32::from(value(*digit)?);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            *places.next()? = (bits >> held) as u8;
         }
     }
-    Some(len)
+    let canonical = text.len().is_multiple_of(4) && bits & ((1 << held) - 1) == 0;
+    canonical.then(|| room - places.len())
 }
 
 const fn digit(sextet: u8) -> u8 {

@@ -38,7 +38,9 @@ impl Decimal {
 pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
     let add = |number: u64, digit: &u8| {
         let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
-        number.checked_mul(10)?.checked_add(u64::from(value))
+        // Not checked_mul, which multiplies 128 bits where the machine has 32.
+        let tenfold = (number <= u64::MAX / 10).then(|| number.wrapping_mul(10))?;
+        tenfold.checked_add(u64::from(value))
     };
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }

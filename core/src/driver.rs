@@ -129,7 +129,9 @@ where
     }
 
     async fn refill(&mut self, now: Instant, refill: Refill) -> Result<(), M::Error> {
-        let Some(Destination { endpoint, lane, .. }) = self.destination(refill.lane) else { return Ok(()) };
+        let Some(&Destination { endpoint, lane, .. }) = find(&self.destinations, refill.lane) else {
+            return Ok(());
+        };
         let mut handed_over = 0;
         let dispatcher = &mut *self.dispatcher;
         let asked = self.parts.storage.due(endpoint, refill.room, |due| {
@@ -145,14 +147,14 @@ where
     }
 
     async fn attempt(&mut self, attempt: Attempt) -> Result<(), M::Error> {
-        let Some(Destination { url, .. }) = self.destination(attempt.lane) else { return Ok(()) };
+        let Some(Destination { url, .. }) = find(&self.destinations, attempt.lane) else { return Ok(()) };
         let Parts { transport, storage, clock, entropy, key } = self.parts;
         let event_data = storage.event_data(attempt.key).await?;
         let mut token = [0; Token::ENTROPY];
         entropy.fill(&mut token);
         let payload = Payload::new(&key.sign(clock.unix(), Token::from_entropy(token)), event_data);
 
-        let mut post = pin!(transport.post(&url, &[JSON], &payload));
+        let mut post = pin!(transport.post(url, &[JSON], &payload));
         let outcome = poll_fn(|context| match post.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer.into()),
             Poll::Pending if clock.now() >= attempt.deadline => Poll::Ready(Outcome::retry(Fault::Timeout)),
@@ -162,10 +164,10 @@ where
         let _in_flight = self.dispatcher.handle_outcome(clock.now(), attempt.ticket, outcome);
         Ok(())
     }
+}
 
-    fn destination(&self, lane: LaneId) -> Option<Destination<'h>> {
-        self.destinations.iter().copied().find(|destination| destination.lane == lane)
-    }
+fn find<'d, 'h>(destinations: &'d [Destination<'h>], lane: LaneId) -> Option<&'d Destination<'h>> {
+    destinations.iter().find(|destination| destination.lane == lane)
 }
 
 /// Polls a future until it is ready, without pause: for hosts whose parts block, so that it is ready at once, or

@@ -10,11 +10,7 @@ impl<const N: usize> Hex<N> {
     /// The digits of these bytes; of the first `N / 2`, or padded with `0`, if they are not just as many.
     pub(crate) fn encode(bytes: &[u8]) -> Self {
         let mut digits = [b'0'; N];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-            if let [high, low] = pair {
-                (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
-            }
-        }
+        write(bytes, &mut digits);
         Self(digits)
     }
 
@@ -33,6 +29,15 @@ impl<const N: usize> Hex<N> {
     }
 }
 
+/// Out of line: the same for all lengths.
+#[inline(never)]
+fn write(bytes: &[u8], digits: &mut [u8]) {
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
+    }
+}
+
 /// The bytes of `2 * N` hexadecimal digits in either case; `None` for any other text.
 pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
@@ -41,7 +46,9 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = value(*high)? << 4 | value(*low)?;
+        for digit in [high, low] {
+            *byte = *byte << 4 | value(*digit)?;
+        }
     }
     Some(bytes)
 }

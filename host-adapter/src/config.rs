@@ -61,7 +61,7 @@ pub struct Server {
     pub max_connections: usize,
     /// How long one request may take to arrive, and its answer wait for a client that reads nothing.
     pub request_timeout: Duration,
-    /// How long a stopping server lets attempts in flight finish.
+    /// How long a stopping server lets requests and attempts in flight finish.
     pub drain_deadline: Duration,
 }
 

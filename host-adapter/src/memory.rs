@@ -18,8 +18,6 @@ const UNIT: usize = 1024;
 /// is not counted: at times as much again.
 pub(crate) struct Memory {
     whole: Arc<Semaphore>,
-    #[cfg(test)]
-    size: usize,
     share: usize,
     /// The shares of domains that have a request under way.
     shares: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
@@ -30,13 +28,7 @@ impl Memory {
     pub(crate) fn new(bytes: usize) -> Self {
         let size = units(bytes);
         let share = (size / 2).max(1);
-        Self {
-            whole: Arc::new(Semaphore::new(size)),
-            #[cfg(test)]
-            size,
-            share,
-            shares: Mutex::default(),
-        }
+        Self { whole: Arc::new(Semaphore::new(size)), share, shares: Mutex::default() }
     }
 
     /// A room for a request of this domain, which holds nothing yet.
@@ -48,10 +40,10 @@ impl Memory {
         Room { most: self.share, share: Arc::clone(share), whole: Arc::clone(&self.whole), held: None }
     }
 
-    /// Bytes that are held at the moment, in steps of 1 KiB.
+    /// Bytes that nobody holds at the moment, in steps of 1 KiB.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> usize {
-        (self.size - self.whole.available_permits()) * UNIT
+    pub(crate) fn free(&self) -> usize {
+        self.whole.available_permits() * UNIT
     }
 }
 
@@ -117,13 +109,13 @@ mod tests {
     async fn a_room_holds_what_it_last_asked_for_and_gives_it_back() {
         let memory = Memory::new(100 * UNIT);
         let mut room = memory.room(&"a.test".into());
-        assert_eq!(memory.held(), 0);
+        assert_eq!(memory.free(), 100 * UNIT);
         for units in [3, 40, 7] {
             room.hold(units * UNIT - 1).await.expect("room");
-            assert_eq!(memory.held(), units * UNIT);
+            assert_eq!(memory.free(), (100 - units) * UNIT);
         }
         drop(room);
-        assert_eq!(memory.held(), 0);
+        assert_eq!(memory.free(), 100 * UNIT);
     }
 
     #[tokio::test]
@@ -132,7 +124,7 @@ mod tests {
         let domain: Arc<str> = "a.test".into();
         let (mut large, mut more) = (memory.room(&domain), memory.room(&domain));
         large.hold(1000 * UNIT).await.expect("its share");
-        assert_eq!(memory.held(), 50 * UNIT);
+        assert_eq!(memory.free(), 50 * UNIT);
         let waits = timeout(Duration::from_millis(20), more.hold(1)).await;
         assert!(waits.is_err(), "another request of the domain waits");
         memory.room(&"b.test".into()).hold(50 * UNIT).await.expect("room");

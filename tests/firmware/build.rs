@@ -7,5 +7,6 @@ fn main() {
     println!("cargo:rustc-link-arg-bin=notifier=-Tdefmt.x");
     println!("cargo:rustc-link-arg-bin=footprint=-T{here}/footprint.x");
     println!("cargo:rerun-if-changed=memory.x");
+    println!("cargo:rerun-if-changed=device.x");
     println!("cargo:rerun-if-changed=footprint.x");
 }

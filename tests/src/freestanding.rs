@@ -33,23 +33,27 @@ pub fn static_library(flags: &[&str]) -> PathBuf {
     target.join("x86_64-unknown-linux-gnu/freestanding/libsealpost_capi.a")
 }
 
-/// The WebAssembly module, with a stack of 16 KiB.
+/// The WebAssembly module with these features, and with a stack of 16 KiB. The next module replaces it.
 ///
 /// # Panics
 /// If it cannot be built.
 #[must_use]
-pub fn wasm_module() -> PathBuf {
-    const FLAGS: [&str; 5] = [
+pub fn wasm_module(features: &[&str]) -> PathBuf {
+    const FLAGS: [&str; 7] = [
         "--cfg=sha2_backend=\"soft\"",
         "--cfg=sha2_backend_soft=\"compact\"",
         "-Copt-level=z",
+        // Inlined are only functions that are not larger than a call of them.
+        "-Cllvm-args=--inline-threshold=30",
         "-Clink-arg=--export=__heap_base",
+        "-Clink-arg=--compress-relocations",
         "-Clink-arg=-zstack-size=16384",
     ];
     let target = target("wasm");
     run(Command::new(env!("CARGO"))
         .args(PACKAGE)
-        .args(["cdylib", "--target=wasm32-unknown-unknown", "-Zbuild-std=core", "--target-dir"])
+        .args(["cdylib", "--target=wasm32-unknown-unknown", "-Zbuild-std=core", "--no-default-features"])
+        .args(["--features", &features.join(","), "--target-dir"])
         .arg(&target)
         .env("RUSTC", DEBIAN_RUSTC.name)
         .env("RUSTC_BOOTSTRAP", "1")

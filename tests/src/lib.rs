@@ -5,6 +5,7 @@
 pub mod calls;
 mod client;
 pub mod freestanding;
+pub mod packages;
 mod program;
 mod receiver;
 mod server;

@@ -1,5 +1,6 @@
 //! Programs that some tests need and a machine may lack.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,10 +39,17 @@ pub fn available(tools: &[Tool]) -> bool {
         return true;
     }
     let advice: Vec<_> = missing.iter().map(|tool| format!("{} ({})", tool.name, tool.install)).collect();
-    let line = format!("skipped, missing: {}", advice.join(", "));
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{line}");
-    eprintln!("{line}");
+    skip(&format!("missing: {}", advice.join(", ")));
     false
+}
+
+/// Tells why a test is skipped, which then returns.
+///
+/// # Panics
+/// If `CI=true`: there, nothing is skipped.
+pub fn skip(reason: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
+    eprintln!("skipped, {reason}");
 }
 
 impl Tool {
@@ -68,4 +76,16 @@ pub fn run(command: &mut Command) -> String {
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned()
+}
+
+/// The example in this language in the README of the core.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn readme_example(language: &str) -> String {
+    let readme = fs::read_to_string(root().join("core/README.md")).expect("a README");
+    let start = format!("```{language}\n");
+    let example = readme.split(&start).nth(1).and_then(|rest| rest.split("```").next());
+    example.expect("an example").to_owned()
 }

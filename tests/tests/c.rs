@@ -44,13 +44,44 @@ fn the_library_allocates_nothing_keeps_nothing_and_cannot_panic() {
     for absent in ["panic", "unwind", "__rust_alloc", "f64"] {
         assert_eq!(named(absent), 0, "{absent} in {symbols}");
     }
+
+    // Whether the processor has instructions for SHA-256, which it is asked once.
+    let writable = |line: &&str| [" b ", " B ", " d ", " D "].iter().any(|kind| line.contains(kind));
+    let symbols = run(Command::new("nm").args(["--quiet", "--defined-only"]).arg(library));
+    let kept: Vec<_> = symbols.lines().filter(writable).collect();
+    assert!(
+        matches!(kept.as_slice(), [] | [_]) && kept.iter().all(|line| line.contains("cpuid")),
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn the_readme_s_example_runs() {
+    if !tools::available(&[GCC]) {
+        return;
+    }
+    let library = freestanding::static_library(&[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = directory.path().join("example.c");
+    fs::write(&source, tools::readme_example("c")).expect("a file");
+
+    let program = build(directory.path(), &[source], &library, &[]);
+    assert_eq!(
+        run(&mut Command::new(program)),
+        "{\"event\":\"opened\",\"id\":\"e1\",\"timestamp\":1770146431}\n"
+    );
 }
 
 /// Compiles `tests/c` against the header, the library and the vectors of the native build.
 fn compile(directory: &Path, library: &Path, flags: &[&str]) -> PathBuf {
     fs::write(directory.join("vectors.h"), vectors_header()).expect("a file");
-    let (root, program) = (tools::root(), directory.join("check"));
-    let sources = ["main", "lengths", "receivers", "faults", "threads"];
+    let source = |name| tools::root().join("tests/c").join(name).with_extension("c");
+    let sources = ["main", "lengths", "receivers", "faults", "threads"].map(source);
+    build(directory, &sources, library, flags)
+}
+
+fn build(directory: &Path, sources: &[PathBuf], library: &Path, flags: &[&str]) -> PathBuf {
+    let program = directory.join("program");
     run(Command::new(GCC.name)
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-o"])
         .arg(&program)
@@ -58,8 +89,8 @@ fn compile(directory: &Path, library: &Path, flags: &[&str]) -> PathBuf {
         .arg("-I")
         .arg(directory)
         .arg("-I")
-        .arg(root.join("core/capi"))
-        .args(sources.map(|source| root.join("tests/c").join(source).with_extension("c")))
+        .arg(tools::root().join("core/capi"))
+        .args(sources)
         .arg(library));
     program
 }

@@ -74,13 +74,20 @@ fn the_files_that_hold_keys_are_for_their_owner_alone() {
 #[test]
 fn another_master_key_opens_nothing() {
     let (server, _) = used_server();
-    fs::remove_file(server.data().join("master.key")).expect("a master key");
-    let mut again = sealpost_tests::sealpost();
-    again.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(server.data());
+    let key = server.data().join("master.key");
+    let start = || {
+        let mut again = sealpost_tests::sealpost();
+        again.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(server.data());
+        let output = again.output().expect("the program ends");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
 
-    let output = again.output().expect("the program ends");
-
-    let said = String::from_utf8_lossy(&output.stderr);
+    fs::write(&key, "42".repeat(32)).expect("another key");
+    let said = start();
     assert!(said.contains("sealed under another master key"), "{said}");
-    assert!(!output.status.success());
+
+    fs::remove_file(&key).expect("a master key");
+    let said = start();
+    assert!(said.contains("master.key is missing") && !key.exists(), "{said}");
 }

@@ -10,7 +10,8 @@
 //! json      sealpost_json_check
 //! ```
 //!
-//! Nothing is allocated, nothing is kept between two calls, and no call waits. A function reads what its
+//! Nothing is allocated, nothing is kept between two calls (but whether the processor has instructions for
+//! SHA-256, found out once), and no call waits. A function reads what its
 //! arguments point to while it runs and writes to its last argument and to the replay guard, so calls from
 //! several threads are safe when those differ. `sealpost.h` is generated from this crate, documentation
 //! included, and a test compares the two.
@@ -26,6 +27,7 @@
 mod json;
 mod memory;
 mod sign;
+#[cfg(feature = "standard-webhooks")]
 mod standard;
 mod status;
 mod verify;
@@ -35,6 +37,7 @@ pub use memory::{Buffer, Bytes};
 pub use sign::{
     ENTROPY, MAX_PREFIX, SignatureBlock, sealpost_payload, sealpost_payload_prefix, sealpost_sign,
 };
+#[cfg(feature = "standard-webhooks")]
 pub use standard::{
     MAX_CHUNKS, STANDARD_SIGNATURE, StandardHeaders, sealpost_standard_sign, sealpost_standard_verify,
 };

@@ -1,5 +1,6 @@
 //! The caller's memory.
 
+use core::ffi::c_char;
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::slice;
@@ -98,6 +99,15 @@ impl Buffer {
 pub(crate) unsafe fn place<'a, T>(place: *mut T) -> Result<&'a mut MaybeUninit<T>, Status> {
     // SAFETY: null or that room, and what is not initialised needs no value.
     unsafe { place.cast::<MaybeUninit<T>>().as_mut() }.ok_or(Status::Argument)
+}
+
+/// The text with a NUL behind it, cut to fit.
+pub(crate) fn c_text<const N: usize>(text: &str) -> [c_char; N] {
+    let mut copy = [0; N];
+    let len = text.len().min(N.saturating_sub(1));
+    // SAFETY: both have at least `len` bytes, and a `c_char` is a byte.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr().cast(), copy.as_mut_ptr(), len) };
+    copy
 }
 
 #[cfg(test)]

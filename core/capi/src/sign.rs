@@ -27,16 +27,6 @@ pub struct SignatureBlock {
     pub signature: [c_char; 65],
 }
 
-impl From<&sealpost_core::SignatureBlock> for SignatureBlock {
-    fn from(block: &sealpost_core::SignatureBlock) -> Self {
-        Self {
-            timestamp: block.timestamp(),
-            token: c_text(block.token().as_str()),
-            signature: c_text(block.signature()),
-        }
-    }
-}
-
 /// Signs: fills `block` from the signing key, the time in seconds since 1970, and 25 bytes from a
 /// cryptographic random source, which must never be used twice.
 #[unsafe(no_mangle)]
@@ -49,7 +39,12 @@ pub unsafe extern "C" fn sealpost_sign(
     // SAFETY: the pointers are as the crate demands, by the caller's word.
     Status::of(|| unsafe {
         let place = memory::place(block)?;
-        place.write(SignatureBlock::from(&sign(key, now, entropy)?));
+        let block = sign(key, now, entropy)?;
+        place.write(SignatureBlock {
+            timestamp: block.timestamp(),
+            token: memory::c_text(block.token().as_str()),
+            signature: memory::c_text(block.signature()),
+        });
         Ok(())
     })
 }
@@ -103,13 +98,4 @@ unsafe fn sign(
     // SAFETY: passed on to the caller.
     let (key, entropy) = unsafe { (key.as_slice()?, entropy.as_ref().ok_or(Status::Argument)?) };
     Ok(SigningKey::new(key)?.sign(UnixTime::new(now, 0), Token::from_entropy(*entropy)))
-}
-
-/// The text with a NUL behind it: `N` is one more than its length.
-pub(crate) fn c_text<const N: usize>(text: &str) -> [c_char; N] {
-    let mut copy = [0; N];
-    for (to, from) in copy.iter_mut().zip(text.bytes()) {
-        *to = from.cast_signed();
-    }
-    copy
 }

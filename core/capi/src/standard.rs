@@ -7,7 +7,6 @@ use sealpost_core::sign::{self, EndpointSecret, StandardSignature};
 use sealpost_core::{Duration, UnixTime};
 
 use crate::memory::{self, Bytes};
-use crate::sign::c_text;
 use crate::status::Status;
 use crate::verify::ReplayGuard;
 
@@ -47,7 +46,7 @@ pub unsafe extern "C" fn sealpost_standard_sign(
         let secret = EndpointSecret::parse(secret.as_str()?)?;
         let body = Chunks::at(chunks, count)?;
         let signature = secret.sign(id.as_str()?, UnixTime::new(now, 0), body.as_slice());
-        place.write(c_text(signature.as_str()));
+        place.write(memory::c_text(signature.as_str()));
         Ok(())
     })
 }

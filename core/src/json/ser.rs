@@ -88,8 +88,8 @@ struct Encoder<'s, S: ?Sized> {
 /// The key that is written once the value turns out not to be `None`.
 struct Field<'s> {
     name: &'static str,
-    /// What stands before the next key: `{"`, then `,"`.
-    lead: &'s mut &'static [u8],
+    /// What stands before the next key: `{`, then `,`.
+    lead: &'s mut u8,
 }
 
 /// How strings are written.
@@ -108,7 +108,7 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
     #[inline]
     fn begin(self) -> Result<&'s mut S, EncodeError> {
         if let Some(field) = self.field {
-            self.sink.put(core::mem::replace(field.lead, b",\""))?;
+            self.sink.put(&[core::mem::replace(field.lead, b','), b'"'])?;
             put_characters(self.sink, field.name)?;
             self.sink.put(b"\":")?;
         }
@@ -263,7 +263,7 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, EncodeError> {
-        Ok(SeqEncoder { sink: self.begin()?, lead: b"[" })
+        Ok(SeqEncoder { sink: self.begin()?, lead: b'[' })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, EncodeError> {
@@ -271,7 +271,7 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, EncodeError> {
-        Ok(StructEncoder { sink: self.begin()?, lead: OPEN })
+        Ok(StructEncoder { sink: self.begin()?, lead: b'{' })
     }
 
     unsupported! {
@@ -303,17 +303,17 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
 struct SeqEncoder<'s, S: ?Sized> {
     sink: &'s mut S,
     /// What stands before the next element: `[`, then `,`.
-    lead: &'static [u8],
+    lead: u8,
 }
 
 impl<S: Sink + ?Sized> SeqEncoder<'_, S> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        self.sink.put(core::mem::replace(&mut self.lead, b","))?;
+        self.sink.put(&[core::mem::replace(&mut self.lead, b',')])?;
         encode(value, self.sink)
     }
 
     fn finish(self) -> Result<(), EncodeError> {
-        Ok(self.sink.put(if self.lead == b"[" { b"[]" } else { b"]" })?)
+        Ok(self.sink.put(if self.lead == b'[' { b"[]" } else { b"]" })?)
     }
 }
 
@@ -343,14 +343,11 @@ impl<S: Sink + ?Sized> ser::SerializeTuple for SeqEncoder<'_, S> {
     }
 }
 
-/// What stands before the first key of an object.
-const OPEN: &[u8] = b"{\"";
-
 /// Writes the fields of an object.
 struct StructEncoder<'s, S: ?Sized> {
     sink: &'s mut S,
-    /// What stands before the next key: `{"`, then `,"`.
-    lead: &'static [u8],
+    /// What stands before the next key: `{`, then `,`.
+    lead: u8,
 }
 
 impl<S: Sink + ?Sized> ser::SerializeStruct for StructEncoder<'_, S> {
@@ -369,7 +366,7 @@ impl<S: Sink + ?Sized> ser::SerializeStruct for StructEncoder<'_, S> {
     }
 
     fn end(self) -> Result<(), EncodeError> {
-        Ok(self.sink.put(if self.lead == OPEN { b"{}" } else { b"}" })?)
+        Ok(self.sink.put(if self.lead == b'{' { b"{}" } else { b"}" })?)
     }
 }
 

@@ -2,25 +2,20 @@
 
 use core::fmt;
 
-use hmac::digest::CtOutput;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use super::block::SignatureBlock;
+use super::mac::MacKey;
 use super::token::Token;
 use crate::decimal::Decimal;
 use crate::error::ConfigError;
 use crate::hex::Hex;
 use crate::time::UnixTime;
 
-pub(super) type HmacSha256 = Hmac<Sha256>;
-
 /// The "HTTP webhook signing key" of an account, already hashed into the state that every signature
 /// starts from, so that signing costs three SHA-256 compressions and the key itself is not kept.
 ///
 /// `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct SigningKey(HmacSha256);
+pub struct SigningKey(MacKey);
 
 impl SigningKey {
     /// A key of these bytes: for a key in text, its UTF-8.
@@ -31,7 +26,7 @@ impl SigningKey {
         if key.is_empty() {
             return Err(ConfigError::EmptyKey);
         }
-        HmacSha256::new_from_slice(key).map(Self).map_err(|_| ConfigError::EmptyKey)
+        MacKey::new(key).map(Self).ok_or(ConfigError::EmptyKey)
     }
 
     /// Signs: the hexadecimal HMAC-SHA256 over the seconds of `now` and `token`, one after the other without
@@ -46,22 +41,12 @@ impl SigningKey {
 
     pub(super) fn signature(&self, secs: u64, token: &Token) -> Hex<64> {
         let timestamp = Decimal::new(secs);
-        Hex::encode(self.mac(timestamp.as_bytes(), token.as_bytes()).as_bytes())
+        Hex::encode(self.0.over(&[timestamp.as_bytes(), token.as_bytes()], &[]).as_bytes())
     }
 
     /// Whether this key made the signature, in a time that does not depend on where it differs.
     pub(super) fn made(&self, timestamp: &str, token: &str, signature: &[u8; 32]) -> bool {
-        self.mac(timestamp.as_bytes(), token.as_bytes()) == CtOutput::new((*signature).into())
-    }
-
-    /// Out of line: signing and verifying share it.
-    #[inline(never)]
-    fn mac(&self, timestamp: &[u8], token: &[u8]) -> CtOutput<HmacSha256> {
-        let mut mac = self.0.clone();
-        for part in [timestamp, token] {
-            mac.update(part);
-        }
-        mac.finalize()
+        self.0.over(&[timestamp.as_bytes(), token.as_bytes()], &[]).is(signature)
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod block;
 mod key;
+mod mac;
 mod replay;
 mod standard;
 mod token;

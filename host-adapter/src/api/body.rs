@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Body as _;
 
 use super::error::Error;
-use super::form::content_length;
+use super::form::{broken_off, content_length};
 use crate::memory::Room;
 
 /// The whole body, which may have `limit` bytes. One that announces more is refused unread; what it announces
@@ -20,7 +20,7 @@ pub(super) async fn receive(request: Request, limit: usize, room: &mut Room) -> 
     let mut body = request.into_body();
     let mut received = BytesMut::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Error::UnreadableBody("it ended before it was complete".to_owned()))?;
+        let frame = frame.map_err(|error| broken_off(&error))?;
         let Ok(bytes) = frame.into_data() else { continue };
         let length = received.len() + bytes.len();
         if length > limit {

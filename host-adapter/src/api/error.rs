@@ -227,18 +227,18 @@ impl From<StoreError> for Error {
     }
 }
 
+impl From<memory::Full> for Error {
+    fn from(_: memory::Full) -> Self {
+        Self::Full
+    }
+}
+
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::TooLong => Self::TooManyToFilter,
             QueryError::Store(error) => error.into(),
         }
-    }
-}
-
-impl From<memory::Full> for Error {
-    fn from(_: memory::Full) -> Self {
-        Self::Full
     }
 }
 

@@ -89,9 +89,13 @@ pub(super) async fn read(mut request: Request, limit: usize) -> Result<Bytes, Er
     DefaultBodyLimit::max(limit).apply(&mut request);
     Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
-        _ if is_late(&rejection) => Error::BodyLate,
-        _ => unreadable("it ended before it was complete"),
+        _ => broken_off(&rejection),
     })
+}
+
+/// The refusal of a body that ended before it was complete, for this reason.
+pub(super) fn broken_off(reason: &(dyn std::error::Error + 'static)) -> Error {
+    if is_late(reason) { Error::BodyLate } else { unreadable("it ended before it was complete") }
 }
 
 /// Whether the body ended because its time was up.

@@ -19,19 +19,20 @@ pub(super) fn routes() -> Router<App> {
 async fn show(State(app): State<App>) -> Response {
     #[derive(Serialize)]
     struct Health {
-        status: &'static str,
+        status: String,
         version: &'static str,
     }
 
-    let broken = tokio::select! {
+    let failed = tokio::select! {
         biased;
-        _ = app.store().broken() => true,
-        () = ready(()) => false,
+        _ = app.store().broken() => Some("storage"),
+        part = app.failed() => Some(part),
+        () = ready(()) => None,
     };
-    let (code, status) = match (broken, app.is_draining()) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "storage failed"),
-        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        (false, false) => (StatusCode::OK, "ok"),
+    let (code, status) = match failed {
+        Some(part) => (StatusCode::SERVICE_UNAVAILABLE, format!("{part} failed")),
+        None if app.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
+        None => (StatusCode::OK, "ok".to_owned()),
     };
     reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION") })
 }
@@ -50,5 +51,17 @@ mod tests {
         let (status, body) = api.get("/healthz").await;
         assert_eq!(status, 503);
         assert!(body.starts_with("{\"status\":\"draining\""), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_lost_a_part_names_the_first_one() {
+        let api = Api::new().await;
+        api.app.fail("delivery");
+        api.app.fail("upkeep");
+        api.app.drain();
+        let (status, body) = api.get("/healthz").await;
+        assert_eq!(status, 503);
+        assert!(body.starts_with("{\"status\":\"delivery failed\""), "{body}");
+        assert_eq!(api.app.failed().await, "delivery");
     }
 }

@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use ipnet::IpNet;
+use tokio::sync::watch;
 
 use self::caller::Scope;
 use self::events::CursorKey;
@@ -54,6 +55,8 @@ struct Inner {
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
     draining: AtomicBool,
+    /// The part of the server that ended first without being told to.
+    failed: watch::Sender<Option<&'static str>>,
 }
 
 /// What an [`App`] is made of.
@@ -90,6 +93,7 @@ impl App {
             public_url,
             trusted_proxies,
             draining: AtomicBool::new(false),
+            failed: watch::Sender::new(None),
         }))
     }
 
@@ -98,8 +102,26 @@ impl App {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    fn is_draining(&self) -> bool {
+    /// Whether [`drain`](Self::drain) was called.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on `/healthz` says that this part of the server has failed, unless another one has before.
+    pub fn fail(&self, part: &'static str) {
+        self.0.failed.send_if_modified(|failed| failed.replace(failed.unwrap_or(part)).is_none());
+    }
+
+    /// Waits until a part of the server has failed, and names it. Never returns while all is well.
+    pub async fn failed(&self) -> &'static str {
+        let mut failed = self.0.failed.subscribe();
+        let part = failed.wait_for(Option::is_some).await.ok().and_then(|part| *part);
+        match part {
+            Some(part) => part,
+            // The sender is in this very app.
+            None => std::future::pending().await,
+        }
     }
 
     fn store(&self) -> &Store {

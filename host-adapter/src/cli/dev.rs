@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         refuse_known_keys_in_public(&config)?;
     }
     telemetry::init(&config.log);
-    serve::runtime()?.block_on(async {
+    serve::block_on(async {
         let shutdown = serve::shutdown()?;
         let receiver = receiver::listen().await;
         let receiver = receiver.map_err(|error| Failure::Failed(format!("no receiver: {error}")))?;

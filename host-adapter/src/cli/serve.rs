@@ -24,16 +24,20 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::load(&args.server.sources(Profile::Serve))?;
     telemetry::init(&config.log);
-    runtime()?.block_on(async {
+    block_on(async {
         let shutdown = shutdown()?;
         Ok(server::run(&config, announce, shutdown).await?)
     })
 }
 
-/// The runtime that the API runs on; shards have threads of their own.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs a server on the runtime of its API; shards have threads of their own. Returns when the server has
+/// stopped, whatever its runtime's threads still wait for: name lookups, most likely.
+pub(super) fn block_on(server: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Failed(format!("no threads for the server: {error}")))
+    let runtime = runtime.map_err(|error| Failure::Failed(format!("no threads for the server: {error}")))?;
+    let ended = runtime.block_on(server);
+    runtime.shutdown_background();
+    ended
 }
 
 /// Completes at the first SIGTERM or SIGINT; the second one ends the process.
@@ -70,4 +74,25 @@ pub(super) fn announce(running: &Running) {
     // Whoever started the server may have closed its output; it serves all the same.
     let _ = writeln!(out, "listening on http://{}", running.addr());
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_still_waits_for_something_keeps_no_server_from_its_end() {
+        let started = Instant::now();
+        let server = async {
+            tokio::task::spawn_blocking(|| sleep(Duration::from_secs(5)));
+            // So that the thread is there before the end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        };
+        assert!(block_on(server).is_ok());
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
 }

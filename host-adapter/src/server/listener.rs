@@ -18,7 +18,8 @@ use super::arrival;
 use super::progress::Progress;
 use crate::config;
 
-/// Serves connections until `stop` turns true, then lets those that are under way finish.
+/// Serves connections until `stop` turns true, then lets those that are under way finish, for at most half of the
+/// drain deadline: the other half belongs to deliveries.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -78,8 +79,8 @@ pub(super) async fn serve(
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use axum::body::Bytes;
     use axum::routing::get;
+    use bytes::Bytes;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
 

@@ -3,26 +3,31 @@
 //! ```text
 //! listener → api → ingest → storage → shard → transport
 //! ```
-//! Stopping goes the same way: the listener first, so that nothing new is accepted; then the shards, which
-//! let attempts in flight end; the store last, when everything that is known has been committed.
+//! Stopping goes the same way: the listener first, so that nothing new is accepted and requests under way are
+//! answered; then the shards, which let attempts in flight end; the store last, when everything that is known
+//! has been committed. All of it within `server.drain_deadline`, half of which the requests may take.
+//!
+//! A part that ends by itself, by a panic most likely, ends the server: a supervisor starts it anew.
 
 mod arrival;
+mod error;
 mod keys;
 mod listener;
+mod part;
 mod progress;
 mod upkeep;
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use sealpost_core::dispatch::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
+use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::api::{App, Setup, router};
@@ -31,10 +36,12 @@ use crate::config::Config;
 use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
-use crate::storage::{DomainError, Inbox, OpenError, Settings, Store, StoreError};
-use crate::transport::{Client, ClientConfig, ClientError, EgressRules, Guard};
+use crate::storage::{Inbox, Settings, Store};
+use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
+pub use error::Error;
 pub use keys::{FirstKeys, KeysError};
+use part::Part;
 
 /// How much longer than its deadline an attempt may take before the shard gives it up. The transport keeps
 /// the deadline, and knows best how far the attempt had come; the shard stands behind it.
@@ -46,9 +53,10 @@ pub struct Running {
     store: Store,
     app: App,
     first_keys: Option<FirstKeys>,
+    drain_deadline: Duration,
     stop: watch::Sender<bool>,
-    /// Given when no connection is open any more.
-    stop_shards: watch::Sender<bool>,
+    /// Until when attempts in flight may take, once no connection is open any more.
+    stop_shards: watch::Sender<Option<Instant>>,
     listener: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     shards: Vec<thread::JoinHandle<()>>,
@@ -77,9 +85,6 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     }
     let client = Arc::new(Client::new(client_config(config, addr)).map_err(Error::Client)?);
 
-    let (stop_shards, shards_stop) = watch::channel(false);
-    let shards = spawn_shards(config, &store, inboxes, &client, &shards_stop)?;
-
     let app = App::new(Setup {
         store: store.clone(),
         clock: SystemClock::new(),
@@ -93,6 +98,8 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         trusted_proxies: config.server.trusted_proxies.clone(),
         client: Arc::clone(&client),
     });
+    let (stop_shards, shards_stop) = watch::channel(None);
+    let shards = spawn_shards(config, &store, inboxes, &client, &app, &shards_stop)?;
     let (stop, stopped) = watch::channel(false);
     let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
     let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
@@ -100,20 +107,28 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     Ok(Running {
         addr,
         store,
-        app,
         first_keys,
+        drain_deadline: config.server.drain_deadline,
         stop,
         stop_shards,
-        listener: tokio::spawn(serving),
-        upkeep: tokio::spawn(upkeep),
+        listener: spawn_part(Part::new("listener", &app), serving),
+        upkeep: spawn_part(Part::new("upkeep", &app), upkeep),
         shards,
+        app,
+    })
+}
+
+fn spawn_part(part: Part, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let _part = part;
+        work.await;
     })
 }
 
 /// Runs a server until `shutdown` completes, then stops it; calls `ready` when it is listening.
 ///
 /// # Errors
-/// It could not be started, or its store failed. After a failure of the store the process must end, so that
+/// It could not be started, or its store or another part of it failed. After a failure of the store the process must end, so that
 /// the next start can find out what is on the disk.
 pub async fn run(
     config: &Config,
@@ -122,17 +137,20 @@ pub async fn run(
 ) -> Result<(), Error> {
     let running = start(config).await?;
     ready(&running);
-    let broken = tokio::select! {
+    let failure = tokio::select! {
+        biased;
         () = shutdown => None,
-        why = running.store.broken() => Some(why),
-    };
-    match broken {
-        None => running.shutdown().await,
-        Some(why) => {
+        why = running.store.broken() => {
             error!(why, "the store has failed; stopping at once, so that the next start can recover");
-            Err(Error::Broken(why))
+            return Err(Error::Broken(why));
         }
+        part = running.app.failed() => Some(Error::Ended(part)),
+    };
+    if let Some(error) = &failure {
+        error!(%error, "stopping");
     }
+    running.shutdown().await?;
+    failure.map_or(Ok(()), Err)
 }
 
 impl Running {
@@ -154,18 +172,20 @@ impl Running {
         self.first_keys.as_ref()
     }
 
-    /// Stops accepting, lets requests and attempts in flight end, commits, and closes the store.
+    /// Stops accepting, lets requests and then attempts in flight end, for as long as the drain deadline allows,
+    /// commits, and closes the store.
     ///
     /// # Errors
     /// The last commit failed.
     pub async fn shutdown(self) -> Result<(), Error> {
         info!("stopping: no new requests, no new attempts");
+        let give_up = Instant::now() + self.drain_deadline;
         self.app.drain();
         self.stop.send_replace(true);
-        self.stop_shards.send_replace(true);
         // A task that panicked has been logged; what it held ends with it.
         let _ = self.listener.await;
         let _ = self.upkeep.await;
+        self.stop_shards.send_replace(Some(give_up));
         let shards = self.shards;
         let joined = tokio::task::spawn_blocking(move || {
             for shard in shards {
@@ -223,7 +243,8 @@ fn spawn_shards(
     store: &Store,
     inboxes: Vec<Inbox>,
     client: &Arc<Client>,
-    stop: &watch::Receiver<bool>,
+    app: &App,
+    stop: &watch::Receiver<Option<Instant>>,
 ) -> Result<Vec<thread::JoinHandle<()>>, Error> {
     let count = inboxes.len().max(1);
     let delivery = &config.delivery;
@@ -239,82 +260,30 @@ fn spawn_shards(
         in_flight_per_endpoint: delivery.in_flight_per_endpoint,
         sign_every_attempt: delivery.sign_every_attempt,
         standard_webhooks: delivery.standard_webhooks,
-        drain_deadline: config.server.drain_deadline,
     };
     let mut shards = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
         let policy = policy.clone();
+        let part = Part::new("delivery", app);
         let seed = u32::from_le_bytes(crate::entropy::bytes());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            let _part = part;
             let shard = Shard::new(index, store, inbox, client, policy, seed);
             LocalSet::new().block_on(&runtime, shard.run(stop));
+            // Not dropped: that would wait for name lookups that nobody waits for any more.
+            runtime.shutdown_background();
         });
         shards.push(shard.map_err(Error::Thread)?);
     }
     Ok(shards)
 }
 
-fn millis(span: sealpost_core::Duration) -> std::time::Duration {
-    std::time::Duration::from_millis(span.as_millis().into())
+fn millis(span: sealpost_core::Duration) -> Duration {
+    Duration::from_millis(span.as_millis().into())
 }
 
-/// Why a server does not run, or no longer.
-#[derive(Debug)]
-pub enum Error {
-    /// The address cannot be listened on.
-    Listen(SocketAddr, io::Error),
-    /// The data directory cannot be made.
-    Data(PathBuf, io::Error),
-    /// A key is missing or unusable.
-    Keys(KeysError),
-    /// The store cannot be opened.
-    Open(OpenError),
-    /// The store cannot be written.
-    Store(StoreError),
-    /// A configured domain cannot be made.
-    Domain(DomainError),
-    /// The store failed while the server ran.
-    Broken(String),
-    /// The HTTP client cannot be set up.
-    Client(ClientError),
-    /// No thread for a shard.
-    Thread(io::Error),
-}
-
-impl From<KeysError> for Error {
-    fn from(error: KeysError) -> Self {
-        Self::Keys(error)
-    }
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen(addr, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "{addr} is in use by another program; choose another address with --listen")
-            }
-            Self::Listen(addr, error) => write!(f, "cannot listen on {addr}: {error}"),
-            Self::Data(path, error) => {
-                write!(f, "cannot make the data directory {}: {error}", path.display())
-            }
-            Self::Keys(error) => error.fmt(f),
-            Self::Open(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Domain(error) => write!(f, "domains.names: {error}"),
-            Self::Broken(why) => write!(f, "the store has failed: {why}"),
-            Self::Client(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "cannot start a delivery thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
+#[cfg(test)]
+mod tests;

@@ -8,12 +8,12 @@
 //! `in_flight` attempts run at a time.
 
 mod jobs;
+mod log;
 mod sign;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use sealpost_core::host::{Clock as _, Transport};
 use sealpost_core::{Fault, Instant, Outcome, Record, Ticket, Url, Verdict};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep_until;
-use tracing::{debug, info, warn};
+use tokio::time::{self, sleep_until};
+use tracing::warn;
 
 use crate::clock::SystemClock;
 use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
@@ -44,8 +44,6 @@ pub struct Policy {
     pub sign_every_attempt: bool,
     /// Whether the Standard Webhooks headers are sent.
     pub standard_webhooks: bool,
-    /// How long attempts in flight may take to end when the shard is stopped.
-    pub drain_deadline: Duration,
 }
 
 /// What an attempt comes to that cannot even be signed: retried, since a key or a secret can be mended.
@@ -96,10 +94,10 @@ impl<T: Transport + 'static> Shard<T> {
         }
     }
 
-    /// Delivers until `stop` turns true (or its sender is gone) and the attempts in flight have ended, or
-    /// the store is closed. Must run inside a `LocalSet`.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut give_up: Option<tokio::time::Instant> = None;
+    /// Delivers until it is told to stop; `stop` then says until when the attempts in flight may take to end. Ends
+    /// too when the store is closed, or the sender of `stop` gone. Must run inside a `LocalSet`.
+    pub async fn run(mut self, mut stop: watch::Receiver<Option<time::Instant>>) {
+        let mut give_up: Option<time::Instant> = None;
         loop {
             let next = self.turn();
             if self.dispatcher.is_drained() {
@@ -112,14 +110,14 @@ impl<T: Transport + 'static> Shard<T> {
                     None => break,
                 },
                 Some(ended) = self.attempts.join_next() => self.end(ended),
-                () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => {}
-                _ = stop.wait_for(|stop| *stop), if give_up.is_none() => {
+                () = sleep_until(wake.unwrap_or_else(time::Instant::now)), if wake.is_some() => {}
+                at = stop.wait_for(Option::is_some), if give_up.is_none() => {
+                    give_up = Some(at.ok().and_then(|at| *at).unwrap_or_else(time::Instant::now));
                     self.dispatcher.drain();
-                    give_up = Some(tokio::time::Instant::now() + self.policy.drain_deadline);
                 }
             }
             self.take_what_waits();
-            if give_up.is_some_and(|at| at <= tokio::time::Instant::now()) {
+            if give_up.is_some_and(|at| at <= time::Instant::now()) {
                 warn!(
                     shard = self.index,
                     attempts = self.dispatcher.in_flight(),
@@ -141,7 +139,7 @@ impl<T: Transport + 'static> Shard<T> {
     }
 
     /// One round of the dispatcher's outputs; when it next has something to do.
-    fn turn(&mut self) -> Option<tokio::time::Instant> {
+    fn turn(&mut self) -> Option<time::Instant> {
         let now = self.clock.now();
         self.dispatcher.handle_timeout(now);
         while let Some(ticket) = self.dispatcher.poll_abort(now) {
@@ -193,23 +191,9 @@ impl<T: Transport + 'static> Shard<T> {
         }
     }
 
-    /// Logs how an attempt ended.
     fn tell(&self, ticket: Ticket, outcome: Outcome) {
-        let Some(delivery) = self.jobs.delivery(ticket) else { return };
-        let endpoint = Logged(&delivery.endpoint);
-        match outcome {
-            Outcome::Acknowledged => debug!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, "acknowledged"
-            ),
-            Outcome::Refused { status } => info!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, status, "refused"
-            ),
-            Outcome::Retry { fault, .. } => info!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                %endpoint, %fault, "failed"
-            ),
+        if let Some(delivery) = self.jobs.delivery(ticket) {
+            log::ended(delivery, outcome);
         }
     }
 
@@ -235,10 +219,7 @@ impl<T: Transport + 'static> Shard<T> {
         if record.verdict == Verdict::Exhausted
             && let Some(delivery) = self.jobs.delivery(record.ticket)
         {
-            warn!(
-                event = %delivery.event_id, domain = %delivery.domain, kind = %delivery.kind,
-                endpoint = %Logged(&delivery.endpoint), attempts = record.attempts, "exhausted"
-            );
+            log::exhausted(delivery, record.attempts);
         }
         Settled {
             id: record.key,
@@ -325,17 +306,5 @@ impl<T: Transport + 'static> Shard<T> {
 
     fn wall(&self) -> i64 {
         i64::try_from(self.clock.wall_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-/// The URL of an endpoint without its credentials and its query, which may hold a token.
-struct Logged<'a>(&'a Endpoint);
-
-impl fmt::Display for Logged<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Url::parse(self.0.url().expose()) {
-            Ok(url) => url.fmt(f),
-            Err(error) => error.fmt(f),
-        }
     }
 }

@@ -12,7 +12,7 @@ use sealpost_core::http::Header;
 use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Policy, Shard};
 use crate::clock::SystemClock;
@@ -61,7 +61,7 @@ impl Transport for Scripted {
 struct House {
     store: Store,
     transport: Arc<Scripted>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Instant>>,
     shards: RefCell<Vec<tokio::task::JoinHandle<()>>>,
 }
 
@@ -92,14 +92,13 @@ impl House {
             in_flight_per_endpoint: 8,
             sign_every_attempt,
             standard_webhooks: true,
-            drain_deadline: Duration::from_secs(1),
         };
         let (store, mut inboxes) = Store::in_memory(&Settings::default());
         store.set_signing_key(Secret::new("key-test")).await.unwrap();
         store.create_domain("example.com").await.unwrap();
         let urls = urls.iter().map(|url| EndpointUrl::new(url)).collect();
         store.create_webhook("example.com", WebhookKind::Opened, urls).await.unwrap();
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(None);
         let shard = Shard::new(0, store.clone(), inboxes.remove(0), Arc::clone(&transport), policy, 1);
         let shards = RefCell::new(vec![tokio::task::spawn_local(shard.run(stopped))]);
         Self { store, transport, stop, shards }
@@ -131,7 +130,7 @@ impl House {
     }
 
     async fn stop(&self) {
-        self.stop.send(true).unwrap();
+        self.stop.send(Some(Instant::now() + Duration::from_secs(1))).unwrap();
         let shards = self.shards.take();
         for shard in shards {
             timeout(SOON, shard).await.expect("the shard stops").unwrap();

@@ -1,7 +1,7 @@
 //! The event of a device that knows what it reports: a few members of Mailgun's event-data.
 
 use sealpost_core::event::EventKind;
-use sealpost_core::json::{List, Number, Text};
+use sealpost_core::json::{Number, Text};
 use serde::{Deserialize, Serialize};
 
 /// A compact event: what this device is told, and, with its time, what it sends.
@@ -16,6 +16,4 @@ pub struct Notice<'a> {
     pub timestamp: Option<Number<'a>>,
     /// Whom the message is for.
     pub recipient: Text<'a>,
-    /// The tags of the message.
-    pub tags: Option<List<'a, Text<'a>>>,
 }

@@ -321,8 +321,8 @@ mod tests {
         let response = api.response(authorized.body(Body::empty()).expect("a request")).await;
         let length: usize =
             response.headers()["content-length"].to_str().expect("text").parse().expect("a number");
-        assert_eq!(api.app.pages().held(), length.div_ceil(1024) * 1024);
+        assert_eq!(api.app.pages().free(), super::MEMORY - length.div_ceil(1024) * 1024);
         drop(response);
-        assert_eq!(api.app.pages().held(), 0);
+        assert_eq!(api.app.pages().free(), super::MEMORY);
     }
 }

@@ -85,6 +85,18 @@ async fn numbers_are_not_used_again_after_the_last_event_is_gone() {
 }
 
 #[tokio::test]
+async fn ids_of_forgotten_endpoints_are_not_used_again() {
+    let stage = Fixture::sqlite(settings()).await;
+    let last = stage.subscribe(&[A, B]).await.remove(1);
+    stage.store.delete_webhook(DOMAIN, CLICKED).await.unwrap();
+    while stage.store.directory().endpoint(last.id()).is_some() {
+        stage.store.forget_endpoints().await.unwrap();
+    }
+    let stage = restart(stage).await;
+    assert_eq!(stage.subscribe(&[B]).await[0].id(), last.id() + 1);
+}
+
+#[tokio::test]
 async fn events_are_found_wherever_their_facts_are() {
     let few = Settings { fresh_facts: 40, ..settings() };
     let mut stage = Fixture::sqlite(few.clone()).await;
@@ -111,18 +123,6 @@ async fn events_are_found_wherever_their_facts_are() {
     assert_eq!((found(&stage).await, written(&stage)), (0, 0), "nothing of an event stays");
     let stage = restart_with(stage, &few).await;
     assert_eq!((found(&stage).await, written(&stage)), (0, 0));
-}
-
-#[tokio::test]
-async fn ids_of_forgotten_endpoints_are_not_used_again() {
-    let stage = Fixture::sqlite(settings()).await;
-    let last = stage.subscribe(&[A, B]).await.remove(1);
-    stage.store.delete_webhook(DOMAIN, CLICKED).await.unwrap();
-    while stage.store.directory().endpoint(last.id()).is_some() {
-        stage.store.forget_endpoints().await.unwrap();
-    }
-    let stage = restart(stage).await;
-    assert_eq!(stage.subscribe(&[B]).await[0].id(), last.id() + 1);
 }
 
 #[tokio::test]
