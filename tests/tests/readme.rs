@@ -185,6 +185,13 @@ impl Workspace {
             ["cargo", "bench", "-p", package] => {
                 assert!(!self.targets(package, "bench").is_empty(), "{line}");
             }
+            ["cargo", "rustc", "-p", name, "--profile", "freestanding", "--features", features, ..] => {
+                let package = self.packages().find(|package| package["name"] == *name).expect(line);
+                assert!(
+                    features.split(',').all(|feature| package["features"].get(feature).is_some()),
+                    "{line}"
+                );
+            }
             ["cargo", "run", "-p", package, "--example", example] => {
                 assert!(self.targets(package, "example").contains(example), "{line}");
             }

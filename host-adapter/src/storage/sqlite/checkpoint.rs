@@ -2,17 +2,19 @@
 //!
 //! The log starts again from its beginning only when all of it has been moved, which never happens while
 //! commits keep coming. So a thread moves most of it, and when the log has become long all the same, the
-//! writer moves the little that came meanwhile, between two commits.
+//! writer moves the little that came meanwhile, between two commits. Two cannot move at the same time: where
+//! the disk is too slow for the thread to keep up, commits wait for it.
 
 use std::{
     cell::Cell,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -25,6 +27,9 @@ const EVERY: u32 = 512;
 /// Frames from which on the log is to start again: 64 MiB.
 const LONG: u32 = 4096;
 
+/// Frames at which commits wait until it does: 96 MiB.
+const TOO_LONG: u32 = 6144;
+
 thread_local! {
     /// Frames in the log after this thread's last commit; SQLite's hook has no other place to tell.
     static FRAMES: Cell<u32> = const { Cell::new(0) };
@@ -34,8 +39,11 @@ thread_local! {
 pub(super) struct Checkpointer {
     wake: SyncSender<()>,
     thread: JoinHandle<()>,
-    /// The thread has moved everything that was there when it began.
-    caught_up: Arc<AtomicBool>,
+    /// Rounds that the thread was woken for, and those that it has ended.
+    asked: u64,
+    ended: Arc<AtomicU64>,
+    /// Rounds asked for when the writer moved the rest last.
+    moved: u64,
     /// Frames when the thread was woken last.
     asked_at: u32,
 }
@@ -46,31 +54,37 @@ impl Checkpointer {
     pub(super) fn start(path: &Path, alarm: Alarm) -> Result<Self, OpenCause> {
         let connection = schema::open_checkpointer(path)?;
         let (wake, woken) = sync_channel(1);
-        let caught_up = Arc::new(AtomicBool::new(false));
-        let done = caught_up.clone();
+        let ended = Arc::new(AtomicU64::new(0));
+        let done = ended.clone();
         let thread = thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(move || run(&connection, &woken, &done, &alarm))
             .map_err(OpenCause::Thread)?;
-        Ok(Self { wake, thread, caught_up, asked_at: 0 })
+        Ok(Self { wake, thread, asked: 0, ended, moved: 0, asked_at: 0 })
     }
 
     /// Looks at the log between two commits of the writer on this connection, which [`watch`] watches.
     pub(super) fn look(&mut self, writer: &Connection) -> rusqlite::Result<()> {
         let frames = FRAMES.get();
-        if frames >= LONG && self.caught_up.swap(false, Relaxed) {
+        while frames >= TOO_LONG && self.is_busy() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // Only what came since the last round is left to the writer.
+        if frames >= LONG && self.asked > self.moved && !self.is_busy() {
+            self.moved = self.asked;
             return checkpoint_if_possible(writer);
         }
         // Fewer than there were: the log has started again.
-        if frames >= self.asked_at.saturating_add(EVERY) || frames < self.asked_at {
-            // What it did before says no more that it is idle: a checkpoint of the writer's beside its own
-            // moves nothing.
-            self.caught_up.store(false, Relaxed);
-            // A full channel says that the thread will look again anyway.
-            let _ = self.wake.try_send(());
+        let due = frames >= self.asked_at.saturating_add(EVERY) || frames < self.asked_at;
+        if due && !self.is_busy() && self.wake.try_send(()).is_ok() {
+            self.asked += 1;
             self.asked_at = frames;
         }
         Ok(())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.ended.load(Relaxed) < self.asked && !self.thread.is_finished()
     }
 
     /// Waits for the end of a running checkpoint.
@@ -88,12 +102,12 @@ pub(super) fn watch(writer: &Connection) {
     }));
 }
 
-fn run(connection: &Connection, woken: &Receiver<()>, caught_up: &AtomicBool, alarm: &Alarm) {
+fn run(connection: &Connection, woken: &Receiver<()>, ended: &AtomicU64, alarm: &Alarm) {
     while woken.recv().is_ok() {
         if let Err(error) = checkpoint_if_possible(connection) {
             return alarm.raise(&error.to_string());
         }
-        caught_up.store(true, Relaxed);
+        ended.fetch_add(1, Relaxed);
     }
 }
 
