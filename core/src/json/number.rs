@@ -79,7 +79,7 @@ impl<'a> Number<'a> {
         // There is room for all that is rendered.
         let _ = match self.0 {
             Repr::Text(text) => return text,
-            Repr::Integer(value) => rendered.push_str(Decimal::new(value).as_str()).ok(),
+            Repr::Integer(value) => push(Decimal::new(value).as_bytes(), rendered),
             Repr::Time(time) => render(time, rendered),
         };
         rendered
@@ -158,9 +158,14 @@ type Rendered = heapless::String<{ Decimal::MAX_LEN + 7 }>;
 fn render(time: UnixTime, text: &mut Rendered) -> Option<()> {
     // The leading one keeps the zeros behind the point, and makes way for the point.
     let micros = Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
-    text.push_str(Decimal::new(time.secs()).as_str()).ok()?;
+    push(Decimal::new(time.secs()).as_bytes(), text)?;
     text.push('.').ok()?;
-    text.push_str(micros.as_str().get(1..)?).ok()
+    push(micros.as_bytes().get(1..)?, text)
+}
+
+/// One by one, since digits as a `str` cost a check that they are UTF-8: more code than all else here.
+fn push(digits: &[u8], text: &mut Rendered) -> Option<()> {
+    digits.iter().try_for_each(|digit| text.push(char::from(*digit)).ok())
 }
 
 /// A number that is not negative, as digits and the place of its point.
