@@ -64,14 +64,14 @@ pub fn wasm_module(features: &[&str]) -> PathBuf {
 }
 
 /// The linker that every toolchain of rustup brings, for all targets.
-fn linker() -> PathBuf {
+pub(crate) fn linker() -> PathBuf {
     let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()));
     let host = run(Command::new("rustc").args(["--print", "host-tuple"]).current_dir(root()));
     Path::new(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld")
 }
 
 /// A directory of its own beside the one of the tests, so that no build waits for another or undoes it.
-fn target(name: &str) -> PathBuf {
+pub(crate) fn target(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     test.ancestors().nth(3).expect("tests lie in TARGET/PROFILE/deps").join("freestanding").join(name)
 }

@@ -4,6 +4,7 @@
 
 pub mod calls;
 mod client;
+pub mod firmware;
 pub mod freestanding;
 pub mod packages;
 mod program;

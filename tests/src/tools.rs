@@ -27,6 +27,9 @@ pub const DEBIAN_RUST_SRC: Tool = Tool {
     install: "apt-get install rust-web-src",
 };
 
+/// The emulator of the boards that firmware is made for.
+pub const QEMU_ARM: Tool = Tool { name: "qemu-system-arm", install: "apt-get install qemu-system-arm" };
+
 /// Whether the machine has all of these. If not, tells in one line what is missing and how to install it; the
 /// test is then to return, skipped.
 ///
