@@ -98,7 +98,7 @@ proptest! {
         let mut expected = event_data;
         let members = expected.as_object_mut().expect("an object");
         members.entry("id").or_insert("MXcc2gEpS-eN8HfkOnmK2w".into());
-        members.entry("timestamp").or_insert(1_770_920_772.0.into());
+        members.entry("timestamp").or_insert_with(|| parsed("1770920772.000000"));
         members.entry("domain").or_insert(serde_json::json!({"name": "example.com"}));
         members.entry("account").or_insert(serde_json::json!({"id": "a1"}));
         prop_assert_eq!(parsed(&complete), expected);
