@@ -33,7 +33,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // Removed with everything in it when this function returns.
-    let data = tempfile::Builder::new().prefix("sealpost-dev-").tempdir();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let data = tempfile::Builder::new().prefix("sealpost-dev-").permissions(private).tempdir();
     let data = data.map_err(|error| Failure::Failed(format!("no temporary data directory: {error}")))?;
     let profile = Profile::Dev { data: data.path().to_owned() };
     let config = Config::load(&args.server.sources(profile))?;

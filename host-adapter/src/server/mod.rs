@@ -202,7 +202,9 @@ impl Running {
 fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
     let data = &config.storage.data;
     // The master key's default place is in it, before there is a store.
-    private::make_directory(data).map_err(|error| Error::Data(data.clone(), error))?;
+    if !data.exists() {
+        private::make_directory(data).map_err(|error| Error::Data(data.clone(), error))?;
+    }
     let master = keys::master(config).map_err(KeysError::from)?;
     let settings = Settings {
         shards: usize::from(config.delivery.shards),
