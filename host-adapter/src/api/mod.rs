@@ -208,6 +208,7 @@ mod tests {
             ("GET", "/v3/domains/a.test/webhooks/opened"),
             ("PUT", "/v3/domains/a.test/webhooks/opened"),
             ("DELETE", "/v3/domains/a.test/webhooks/opened"),
+            ("GET", "/v3/domains/a.test/webhooks/opened/secrets"),
             ("PUT", "/v3/domains/a.test/webhooks/opened/test"),
         ] {
             let request = Request::builder().method(method).uri(path);
