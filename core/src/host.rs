@@ -43,7 +43,9 @@ pub trait Transport {
     ) -> Self::Answer;
 }
 
-/// The memory of deliveries that every host needs, beside whatever else it stores.
+/// The memory of deliveries that a host of one task needs, beside whatever else it stores; the
+/// [driver](crate::driver) runs on it. A server whose store hands deliveries over together with their event-data,
+/// and confirms records in the order of its commits, calls the dispatcher itself and needs no part of this.
 #[expect(async_fn_in_trait, reason = "no Send bound: a host of one task has no threads to send to")]
 pub trait Storage {
     /// Why it could not.
