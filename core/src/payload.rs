@@ -121,7 +121,7 @@ impl<D: AsRef<[u8]>> fmt::Debug for Payload<D> {
 #[cfg_attr(target_os = "none", inline(never))]
 fn render(values: [&[u8]; 4], prefix: &mut [u8; MAX_PREFIX]) -> usize {
     let mut prefix = SliceSink::new(prefix);
-    for (name, value) in [TIMESTAMP, TOKEN, SIGNATURE, PARENT_SIGNATURE].iter().zip(values) {
+    for (name, value) in [TIMESTAMP, TOKEN, SIGNATURE, PARENT_SIGNATURE].iter().zip(&values) {
         if !value.is_empty() {
             // MAX_PREFIX is the sum of the longest parts, so there is always room.
             let _room = prefix.put(name).and_then(|()| prefix.put(value));

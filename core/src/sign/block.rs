@@ -80,7 +80,8 @@ impl SignatureBlock {
     }
 
     /// The signature as bytes.
-    pub(crate) const fn digits(&self) -> &[u8] {
+    #[must_use]
+    pub const fn digits(&self) -> &[u8; 64] {
         self.signature.as_bytes()
     }
 

@@ -78,54 +78,67 @@ fn after(block: &mut [u8; BLOCK], mask: u8) -> State {
     state
 }
 
-/// Goes on from a state that has taken in `taken` bytes, whole blocks, and ends the hash. Whole blocks of a part
-/// are hashed where they lie.
+/// Goes on from a state that has taken in `taken` bytes, whole blocks, and ends the hash.
 #[inline(never)]
-fn digest(mut state: State, taken: usize, head: &[&[u8]], body: &[&[u8]]) -> [u8; 32] {
-    let mut block = [0; BLOCK];
-    let mut filled = 0;
+fn digest(state: State, taken: usize, head: &[&[u8]], body: &[&[u8]]) -> [u8; 32] {
+    /// A bit that is set, and zeros up to the length, which ends the last block.
+    const PADDING: &[u8; BLOCK] = &{
+        let mut padding = [0; BLOCK];
+        padding[0] = 0x80;
+        padding
+    };
+    let mut hasher = Hasher { state, block: [0; BLOCK], filled: 0 };
     let mut length = taken as u64;
-    for part in head.iter().chain(body) {
-        length = length.wrapping_add(part.len() as u64);
-        let mut rest = *part;
+    for parts in [head, body] {
+        for part in parts {
+            length = length.wrapping_add(part.len() as u64);
+            hasher.update(part);
+        }
+    }
+    let free = 2 * BLOCK - size_of::<u64>() - hasher.filled;
+    let padding = if free > BLOCK { free - BLOCK } else { free };
+    hasher.update(PADDING.get(..padding).unwrap_or_default());
+    hasher.update(&length.wrapping_mul(8).to_be_bytes());
+    let mut hash = [0; 32];
+    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(&hasher.state) {
+        *bytes = word.to_be_bytes();
+    }
+    hash
+}
+
+/// A state, and the bytes that do not make a block yet.
+struct Hasher {
+    state: State,
+    block: [u8; BLOCK],
+    /// Less than [`BLOCK`].
+    filled: usize,
+}
+
+impl Hasher {
+    /// Takes in bytes. Whole blocks are hashed where they lie, unless the block that waits is not full.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn update(&mut self, mut rest: &[u8]) {
         while !rest.is_empty() {
-            let (blocks, _) = if filled == 0 { rest.as_chunks() } else { Default::default() };
-            if let [_, ..] = blocks {
-                compress256(&mut state, blocks);
-                rest = rest.get(blocks.as_flattened().len()..).unwrap_or_default();
+            if self.filled == 0
+                && let (blocks @ [_, ..], tail) = rest.as_chunks()
+            {
+                compress256(&mut self.state, blocks);
+                rest = tail;
                 continue;
             }
-            let free = block.get_mut(filled..).unwrap_or_default();
+            let free = self.block.get_mut(self.filled..).unwrap_or_default();
             let count = rest.len().min(free.len());
             for (place, byte) in free.iter_mut().zip(rest) {
                 *place = *byte;
             }
             rest = rest.get(count..).unwrap_or_default();
-            filled += count;
-            if filled == BLOCK {
-                compress256(&mut state, slice::from_ref(&block));
-                filled = 0;
+            self.filled += count;
+            if self.filled == BLOCK {
+                compress256(&mut self.state, slice::from_ref(&self.block));
+                self.filled = 0;
             }
         }
     }
-    let free = block.get_mut(filled..).unwrap_or_default();
-    free.fill(0);
-    if let Some(first) = free.first_mut() {
-        *first = 0x80;
-    }
-    if free.len() < 1 + size_of::<u64>() {
-        compress256(&mut state, slice::from_ref(&block));
-        block = [0; BLOCK];
-    }
-    if let Some(end) = block.last_chunk_mut() {
-        *end = length.wrapping_mul(8).to_be_bytes();
-    }
-    compress256(&mut state, slice::from_ref(&block));
-    let mut hash = [0; 32];
-    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
-    hash
 }
 
 #[cfg(test)]

@@ -135,6 +135,12 @@ impl StandardSignature {
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The text as bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for StandardSignature {

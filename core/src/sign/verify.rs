@@ -54,12 +54,20 @@ pub fn verify<'a>(
     window: Duration,
     guard: &mut (impl Remember + ?Sized),
 ) -> Result<Verified<'a>, VerifyError> {
-    // The payload is one object around event-data, which may be as deep as was accepted.
-    let payload = json::check_to_depth(body, json::MAX_DEPTH + 1).map_err(VerifyError::NotJson)?;
+    let payload = check_payload(body)?;
     let block = ReceivedBlock::in_payload(payload)?;
     let event_data = payload.member("event-data").ok_or(VerifyError::Malformed("`event-data` is missing"))?;
     let VerifiedBlock { timestamp, token } = verify_block(&block, key, now, window, guard)?;
     Ok(Verified { timestamp, token, event_data })
+}
+
+/// A payload as JSON, of which nothing is verified yet: for receivers that take it apart themselves. It is one object
+/// around event-data, and so one deeper than what [`json::check`] takes.
+///
+/// # Errors
+/// [`VerifyError::NotJson`].
+pub fn check_payload(body: &[u8]) -> Result<RawJson<'_>, VerifyError> {
+    json::check_to_depth(body, json::MAX_DEPTH + 1).map_err(VerifyError::NotJson)
 }
 
 /// A payload that passed every check.
