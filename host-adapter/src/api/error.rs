@@ -36,6 +36,8 @@ pub enum Error {
     DomainTaken,
     /// The account has no signing key.
     NoSigningKey,
+    /// The signing key is a setting, which no request changes.
+    SigningKeyConfigured,
     /// A cursor that this server never gave out for this domain.
     BadCursor,
     /// Too many events had to be looked at, one by one, to fill a page.
@@ -118,7 +120,7 @@ impl Error {
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Events(_) => StatusCode::BAD_REQUEST,
-            Self::Conflicts(_) => StatusCode::CONFLICT,
+            Self::Conflicts(_) | Self::SigningKeyConfigured => StatusCode::CONFLICT,
             Self::Full => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -149,6 +151,10 @@ impl fmt::Display for Error {
             }
             Self::DomainTaken => f.write_str("This domain name is already taken"),
             Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
+            Self::SigningKeyConfigured => f.write_str(
+                "The signing key is configured, by keys.signing or SEALPOST_SIGNING_KEY: change it there and start \
+                 the server again, or take it away there, and then regenerate it here",
+            ),
             Self::BadCursor => f.write_str("Invalid page: this link was not given out for this domain"),
             Self::TooManyToFilter => f.write_str(
                 "Too many events to filter: no page was full after 5 seconds; ask for a narrower range of 'begin' \

@@ -52,6 +52,7 @@ struct Inner {
     clock: SystemClock,
     cursor_key: CursorKey,
     keys: Vec<[u8; 32]>,
+    signing_key_is_configured: bool,
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
     draining: AtomicBool,
@@ -71,6 +72,8 @@ pub struct Setup {
     pub limits: Limits,
     /// [Hashes](crate::secrets::hash_api_key) of keys that are good for the account, beside the store's.
     pub keys: Vec<[u8; 32]>,
+    /// Whether the signing key comes from the configuration, and so is not to be changed by a request.
+    pub signing_key_is_configured: bool,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
     /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed where there is no `public_url`.
@@ -81,7 +84,9 @@ pub struct Setup {
 impl App {
     /// The API over this setup.
     #[must_use]
-    pub fn new(Setup { store, client, clock, limits, keys, public_url, trusted_proxies }: Setup) -> Self {
+    pub fn new(setup: Setup) -> Self {
+        let Setup { store, client, clock, limits, keys, .. } = setup;
+        let Setup { signing_key_is_configured, public_url, trusted_proxies, .. } = setup;
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             pages: Memory::new(events::MEMORY),
@@ -90,6 +95,7 @@ impl App {
             client,
             clock,
             keys,
+            signing_key_is_configured,
             public_url,
             trusted_proxies,
             draining: AtomicBool::new(false),
@@ -148,6 +154,10 @@ impl App {
         &self.0.cursor_key
     }
 
+    fn signing_key_is_configured(&self) -> bool {
+        self.0.signing_key_is_configured
+    }
+
     fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
     }
@@ -200,6 +210,7 @@ mod tests {
             ("POST", "/v3/domains"),
             ("GET", "/v4/domains"),
             ("GET", "/v5/accounts/http_signing_key"),
+            ("POST", "/v5/accounts/http_signing_key"),
             ("GET", "/v3/a.test/events"),
             ("POST", "/v3/a.test/events"),
             ("GET", "/v3/a.test/events/x"),

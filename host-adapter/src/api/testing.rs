@@ -34,6 +34,16 @@ impl Api {
     }
 
     pub(super) async fn with(settings: &Settings, limits: Limits) -> Self {
+        Self::set_up(settings, limits, |_| {}).await
+    }
+
+    /// An API whose signing key comes from the configuration.
+    pub(super) async fn with_configured_signing_key() -> Self {
+        let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
+        Self::set_up(&Settings::default(), limits, |setup| setup.signing_key_is_configured = true).await
+    }
+
+    async fn set_up(settings: &Settings, limits: Limits, change: impl FnOnce(&mut Setup)) -> Self {
         let (store, inboxes) = Store::in_memory(settings);
         store.create_domain("a.test").await.expect("a domain");
         store.set_signing_key(Secret::new("signing-1")).await.expect("a signing key");
@@ -44,7 +54,17 @@ impl Api {
         let client = Arc::new(Client::new(client).expect("a client"));
         let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
         let clock = SystemClock::new();
-        let setup = Setup { store, client, clock, limits, keys, public_url: None, trusted_proxies };
+        let mut setup = Setup {
+            store,
+            client,
+            clock,
+            limits,
+            keys,
+            signing_key_is_configured: false,
+            public_url: None,
+            trusted_proxies,
+        };
+        change(&mut setup);
         let app = App::new(setup);
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }
