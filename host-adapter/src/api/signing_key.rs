@@ -66,7 +66,8 @@ mod tests {
         let api = Api::new().await;
         let (status, body) = api.form("POST", ROUTE, "").await;
         assert_eq!(status, 200);
-        let key = body.strip_prefix("{\"message\":\"regenerated HTTP signing key for account\",").expect("it");
+        let key =
+            body.strip_prefix("{\"message\":\"regenerated HTTP signing key for account\",").expect("it");
         assert!(key.starts_with("\"http_signing_key\":\"key-"), "{body}");
         assert_eq!(api.get(ROUTE).await.1, format!("{{{key}"));
     }

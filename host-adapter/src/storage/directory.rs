@@ -7,12 +7,13 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::Arc,
+    time::Duration,
 };
 
 use sealpost_core::{Health, WebhookKind};
 
 use super::{
-    StoreError,
+    ApiKey, EndpointSecrets, KeyError, StoreError,
     delivery::{Endpoint, EndpointId, EndpointUrl},
 };
 use crate::{entropy, secrets::Secret};
@@ -29,6 +30,8 @@ pub struct Directory {
     domains: BTreeMap<Arc<str>, Arc<Domain>>,
     names: BTreeMap<DomainId, Arc<str>>,
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    /// The greatest id that a domain ever had.
+    last_domain: DomainId,
     /// The greatest id that an endpoint ever had.
     last_endpoint: EndpointId,
     keys: HashMap<[u8; 32], ApiKey>,
@@ -41,6 +44,7 @@ pub struct Directory {
 pub(super) struct Caps {
     pub(super) domains: usize,
     pub(super) endpoints: usize,
+    pub(super) keys: usize,
 }
 
 impl Directory {
@@ -82,6 +86,14 @@ impl Directory {
     #[must_use]
     pub fn signing_key(&self) -> Option<&Secret> {
         self.signing_key.as_ref()
+    }
+
+    /// The secrets under which a domain's events go to an endpoint: the domain's own, if the endpoint is in one
+    /// of its webhooks, else the endpoint's.
+    #[must_use]
+    pub fn secrets_for(&self, domain: &str, endpoint: &Endpoint) -> EndpointSecrets {
+        let own = self.domain(domain).and_then(|domain| domain.secrets(endpoint.id()));
+        own.cloned().unwrap_or_else(|| EndpointSecrets::new(endpoint.secret().clone(), None))
     }
 
     /// Works out what an edit of a webhook comes to, with endpoints made where URLs are new.
@@ -127,7 +139,9 @@ impl Directory {
         }
         let removed =
             before.into_iter().filter(|old| !after.iter().any(|new| new.id() == old.id())).collect();
-        Ok(WebhookChange { domain, kind, after, made, removed })
+        let without = after.iter().filter(|endpoint| domain.secrets(endpoint.id()).is_none());
+        let secrets = without.map(|endpoint| (endpoint.id(), EndpointSecrets::generate())).collect();
+        Ok(WebhookChange { domain, kind, after, made, removed, secrets })
     }
 
     /// The endpoint that a URL means: one of the account with the same URL, or one of the domain whose
@@ -144,10 +158,27 @@ impl Directory {
     }
 
     pub(super) fn insert_domain(&mut self, domain: Domain) -> Arc<Domain> {
+        self.keep_domain_ids_from_reuse(domain.id);
         let domain = Arc::new(domain);
         self.names.insert(domain.id, domain.name.clone());
         self.domains.insert(domain.name.clone(), domain.clone());
         domain
+    }
+
+    /// Takes a domain away, and the keys that are good for it.
+    pub(super) fn remove_domain(&mut self, domain: &Domain) {
+        self.domains.remove(&domain.name);
+        self.names.remove(&domain.id);
+        self.keys.retain(|_, key| key.domain.as_ref() != Some(&domain.name));
+    }
+
+    /// No domain made from now on gets an id up to this one.
+    pub(super) fn keep_domain_ids_from_reuse(&mut self, last: DomainId) {
+        self.last_domain = self.last_domain.max(last);
+    }
+
+    pub(super) fn last_domain(&self) -> DomainId {
+        self.last_domain
     }
 
     pub(super) fn insert_endpoint(&mut self, endpoint: Arc<Endpoint>) {
@@ -171,8 +202,98 @@ impl Directory {
         self.endpoints.keys().copied().filter(|id| !used.contains(id)).collect()
     }
 
-    pub(super) fn forget_endpoint(&mut self, id: EndpointId) {
-        self.endpoints.remove(&id);
+    /// Forgets endpoints, and every domain's secrets for them; whose those were.
+    pub(super) fn forget_endpoints(&mut self, ids: &[EndpointId]) -> Vec<(DomainId, EndpointId)> {
+        let mut forgotten = Vec::new();
+        for id in ids {
+            self.endpoints.remove(id);
+        }
+        let ids: HashSet<_> = ids.iter().copied().collect();
+        for domain in self.domains.values_mut() {
+            let gone = domain.secrets.keys().copied().filter(|endpoint| ids.contains(endpoint));
+            let gone: Vec<_> = gone.collect();
+            for endpoint in gone {
+                Arc::make_mut(domain).secrets.remove(&endpoint);
+                forgotten.push((domain.id, endpoint));
+            }
+        }
+        forgotten
+    }
+
+    /// Refuses a key that cannot be added.
+    pub(super) fn check_new_key(&self, key: &ApiKey) -> Result<(), KeyError> {
+        if key.domain.as_ref().is_some_and(|domain| self.domain(domain).is_none()) {
+            return Err(KeyError::UnknownDomain);
+        }
+        let is_new = !self.keys.contains_key(&key.hash);
+        if is_new && self.keys.len() >= self.caps.keys {
+            return Err(KeyError::TooMany { limit: self.caps.keys });
+        }
+        Ok(())
+    }
+
+    /// The key of this id, if it may go: the last one of the account stays, unless `even_the_last`.
+    pub(super) fn plan_revocation(&self, id: &str, even_the_last: bool) -> Result<ApiKey, KeyError> {
+        let key = self.keys.values().find(|key| &*key.id == id).ok_or(KeyError::Unknown)?;
+        let is_of_account = |key: &&ApiKey| key.domain.is_none();
+        let last = is_of_account(&key) && self.keys.values().filter(is_of_account).count() == 1;
+        if last && !even_the_last { Err(KeyError::Last) } else { Ok(key.clone()) }
+    }
+
+    pub(super) fn remove_api_key(&mut self, key: &ApiKey) {
+        self.keys.remove(&key.hash);
+    }
+
+    /// The domain, the endpoint and the secrets that a rotation at this time with this overlap comes to.
+    pub(super) fn plan_rotation(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        url: &EndpointUrl,
+        (now, overlap): (i64, Duration),
+    ) -> Result<(Arc<Domain>, EndpointId, EndpointSecrets), WebhookError> {
+        let domain = self.domain(domain).ok_or(WebhookError::UnknownDomain)?;
+        let webhook = domain.webhook(kind);
+        if webhook.is_empty() {
+            return Err(WebhookError::NotSet);
+        }
+        let is_meant =
+            |endpoint: &&Arc<Endpoint>| endpoint.url() == url || endpoint.url().shown() == url.expose();
+        let endpoint = webhook.iter().find(is_meant).ok_or(WebhookError::UnknownUrl)?;
+        let until = now.saturating_add(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX));
+        let secrets = self.secrets_for(domain.name(), endpoint).rotated(until);
+        Ok((domain.clone(), endpoint.id(), secrets))
+    }
+
+    pub(super) fn set_secrets(
+        &mut self,
+        domain: &Domain,
+        secrets: impl IntoIterator<Item = (EndpointId, EndpointSecrets)>,
+    ) {
+        let mut domain = Domain::clone(domain);
+        domain.secrets.extend(secrets);
+        self.insert_domain(domain);
+    }
+
+    /// Whether a secret has outlived its rotation.
+    pub(super) fn has_outlived_secrets(&self, now: i64) -> bool {
+        let mut secrets = self.domains.values().flat_map(|domain| domain.secrets.values());
+        secrets.any(|secrets| secrets.is_outlived(now))
+    }
+
+    /// Forgets secrets that have outlived their rotation; how many.
+    pub(super) fn forget_outlived_secrets(&mut self, now: i64) -> usize {
+        let mut forgotten = 0;
+        for domain in self.domains.values_mut() {
+            if domain.secrets.values().any(|secrets| secrets.is_outlived(now)) {
+                let outlived = Arc::make_mut(domain).secrets.values_mut();
+                for secrets in outlived.filter(|secrets| secrets.is_outlived(now)) {
+                    secrets.forget_previous();
+                    forgotten += 1;
+                }
+            }
+        }
+        forgotten
     }
 
     pub(super) fn insert_api_key(&mut self, key: ApiKey) {
@@ -190,16 +311,16 @@ impl Directory {
         }
         let mut domain = Domain::clone(&change.domain);
         domain.set_webhook(change.kind, change.after.clone());
+        domain.secrets.extend(change.secrets.iter().cloned());
         self.insert_domain(domain);
     }
 
-    /// A further domain, without webhooks. Ids are never used twice, because domains are never removed.
+    /// A further domain, without webhooks. Its id was never used before.
     pub(super) fn plan_domain(&self, name: &str) -> Result<Domain, DomainError> {
         if self.domains.len() >= self.caps.domains {
             return Err(DomainError::TooMany { limit: self.caps.domains });
         }
-        let id = self.names.last_key_value().map_or(1, |(last, _)| last + 1);
-        Ok(Domain { id, name: name.into(), webhooks: Default::default() })
+        Ok(Domain::new(self.last_domain + 1, name))
     }
 
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
@@ -213,11 +334,12 @@ pub struct Domain {
     id: DomainId,
     name: Arc<str>,
     webhooks: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
+    secrets: BTreeMap<EndpointId, EndpointSecrets>,
 }
 
 impl Domain {
     pub(super) fn new(id: DomainId, name: &str) -> Self {
-        Self { id, name: name.into(), webhooks: Default::default() }
+        Self { id, name: name.into(), webhooks: Default::default(), secrets: BTreeMap::new() }
     }
 
     /// Its name within the store.
@@ -238,22 +360,21 @@ impl Domain {
         self.webhooks.get(kind.index()).map_or(&[], Vec::as_slice)
     }
 
+    /// Its Standard Webhooks secrets for an endpoint that is in one of its webhooks, or was not long ago.
+    #[must_use]
+    pub fn secrets(&self, endpoint: EndpointId) -> Option<&EndpointSecrets> {
+        self.secrets.get(&endpoint)
+    }
+
+    pub(super) fn set_secrets(&mut self, endpoint: EndpointId, secrets: EndpointSecrets) {
+        self.secrets.insert(endpoint, secrets);
+    }
+
     pub(super) fn set_webhook(&mut self, kind: WebhookKind, endpoints: Vec<Arc<Endpoint>>) {
         if let Some(webhook) = self.webhooks.get_mut(kind.index()) {
             *webhook = endpoints;
         }
     }
-}
-
-/// An API key as it is kept: never the key itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// SHA-256 of the key.
-    pub hash: [u8; 32],
-    /// The one domain it is good for; `None` for the whole account.
-    pub domain: Option<Arc<str>>,
-    /// What its owner calls it.
-    pub label: Arc<str>,
 }
 
 /// What a request asks of a webhook.
@@ -277,11 +398,15 @@ pub(super) struct WebhookChange {
     pub(super) made: Vec<Arc<Endpoint>>,
     /// Endpoints no longer in the webhook: their pending deliveries are to be cancelled.
     pub(super) removed: Vec<Arc<Endpoint>>,
+    /// The domain's secrets for those of `after` that it had none for.
+    pub(super) secrets: Vec<(EndpointId, EndpointSecrets)>,
 }
 
-/// Why a domain was not made.
+/// Why a domain was not made or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainError {
+    /// There is no such domain.
+    Unknown,
     /// The account has as many domains as it can have.
     TooMany {
         /// The limit.
@@ -300,6 +425,7 @@ impl From<StoreError> for DomainError {
 impl fmt::Display for DomainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unknown => f.write_str("the domain does not exist"),
             Self::TooMany { limit } => write!(f, "the account has {limit} domains, which is the limit"),
             Self::Store(error) => error.fmt(f),
         }
@@ -317,6 +443,8 @@ pub enum WebhookError {
     AlreadySet,
     /// It is not set; create it instead.
     NotSet,
+    /// The webhook does not have this URL.
+    UnknownUrl,
     /// More than [`MAX_URLS`] different URLs.
     TooManyUrls,
     /// The account has as many endpoints as it can have.
@@ -340,6 +468,9 @@ impl fmt::Display for WebhookError {
             Self::UnknownDomain => f.write_str("the domain does not exist; create it first"),
             Self::AlreadySet => f.write_str("the webhook is set already; replace it instead"),
             Self::NotSet => f.write_str("the webhook is not set; create it instead"),
+            Self::UnknownUrl => {
+                f.write_str("the webhook does not have this URL; its list shows those it has")
+            }
             Self::TooManyUrls => write!(f, "a webhook has at most {MAX_URLS} URLs"),
             Self::TooManyEndpoints { limit } => write!(
                 f,
