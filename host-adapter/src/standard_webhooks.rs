@@ -24,6 +24,7 @@ impl StandardHeaders {
     ) -> Option<Self> {
         let parse = |secret: &Secret| EndpointSecret::parse(secret.expose()).ok();
         let millis = i64::try_from(now.secs()).unwrap_or(i64::MAX).saturating_mul(1000);
+        let millis = millis.saturating_add(i64::from(now.subsec_micros() / 1000));
         let old = match secrets.previous(millis) {
             Some(previous) => Some(parse(&previous.secret)?),
             None => None,

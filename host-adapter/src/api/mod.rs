@@ -1,4 +1,4 @@
-//! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
+//! The HTTP API: Mailgun's routes for webhooks, events, domains and keys.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
 //! [`Ingest`], and answer; no state lives here.
@@ -82,7 +82,8 @@ pub struct Setup {
     pub signing_key_is_configured: bool,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
-    /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed where there is no `public_url`.
+    /// Peers whose `X-Forwarded-For` is believed and, where there is no `public_url`, `X-Forwarded-Proto` and
+    /// `X-Forwarded-Host`.
     /// A peer is known by the request's [`ConnectInfo`](axum::extract::ConnectInfo) extension.
     pub trusted_proxies: Vec<IpNet>,
 }
