@@ -54,7 +54,7 @@ fn while_a_secret_is_replaced_the_library_verifies_with_either_and_afterwards_wi
     let mut server = Server::start();
     let receiver = Receiver::start();
     let url = receiver.url("/hook");
-    let _ = server.api().subscribe("opened", &[url.clone()]).expect(200);
+    let _ = server.api().subscribe("opened", std::slice::from_ref(&url)).expect(200);
     let secret = |server: &Server| {
         let shown = server.api().get(&webhooks("/opened/secrets")).expect(200).json();
         shown["secrets"][0]["secret"].as_str().expect("a secret").to_owned()

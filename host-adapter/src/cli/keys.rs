@@ -101,7 +101,7 @@ fn create(args: &Create) -> Result<(), Failure> {
     let mut form = vec![("description", args.label.as_str())];
     match &args.domain {
         Some(domain) => {
-            form.extend([("kind", "domain"), ("role", "sending"), ("domain_name", domain.as_str())])
+            form.extend([("kind", "domain"), ("role", "sending"), ("domain_name", domain.as_str())]);
         }
         None => form.extend([("kind", "user"), ("role", "admin")]),
     }

@@ -3,17 +3,19 @@
 //! A store keeps it in memory behind one shared pointer. A change is planned against the current
 //! directory, committed, and only then published as a new one: readers never see what is not on disk.
 
+mod keys;
+mod secrets;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::Arc,
-    time::Duration,
 };
 
 use sealpost_core::{Health, WebhookKind};
 
 use super::{
-    ApiKey, EndpointSecrets, KeyError, StoreError,
+    ApiKey, EndpointSecrets, StoreError,
     delivery::{Endpoint, EndpointId, EndpointUrl},
 };
 use crate::{entropy, secrets::Secret};
@@ -86,14 +88,6 @@ impl Directory {
     #[must_use]
     pub fn signing_key(&self) -> Option<&Secret> {
         self.signing_key.as_ref()
-    }
-
-    /// The secrets under which a domain's events go to an endpoint: the domain's own, if the endpoint is in one
-    /// of its webhooks, else the endpoint's.
-    #[must_use]
-    pub fn secrets_for(&self, domain: &str, endpoint: &Endpoint) -> EndpointSecrets {
-        let own = self.domain(domain).and_then(|domain| domain.secrets(endpoint.id()));
-        own.cloned().unwrap_or_else(|| EndpointSecrets::new(endpoint.secret().clone(), None))
     }
 
     /// Works out what an edit of a webhook comes to, with endpoints made where URLs are new.
@@ -218,86 +212,6 @@ impl Directory {
             }
         }
         forgotten
-    }
-
-    /// Refuses a key that cannot be added.
-    pub(super) fn check_new_key(&self, key: &ApiKey) -> Result<(), KeyError> {
-        if key.domain.as_ref().is_some_and(|domain| self.domain(domain).is_none()) {
-            return Err(KeyError::UnknownDomain);
-        }
-        let is_new = !self.keys.contains_key(&key.hash);
-        if is_new && self.keys.len() >= self.caps.keys {
-            return Err(KeyError::TooMany { limit: self.caps.keys });
-        }
-        Ok(())
-    }
-
-    /// The key of this id, if it may go: the last one of the account stays, unless `even_the_last`.
-    pub(super) fn plan_revocation(&self, id: &str, even_the_last: bool) -> Result<ApiKey, KeyError> {
-        let key = self.keys.values().find(|key| &*key.id == id).ok_or(KeyError::Unknown)?;
-        let is_of_account = |key: &&ApiKey| key.domain.is_none();
-        let last = is_of_account(&key) && self.keys.values().filter(is_of_account).count() == 1;
-        if last && !even_the_last { Err(KeyError::Last) } else { Ok(key.clone()) }
-    }
-
-    pub(super) fn remove_api_key(&mut self, key: &ApiKey) {
-        self.keys.remove(&key.hash);
-    }
-
-    /// The domain, the endpoint and the secrets that a rotation at this time with this overlap comes to.
-    pub(super) fn plan_rotation(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        url: &EndpointUrl,
-        (now, overlap): (i64, Duration),
-    ) -> Result<(Arc<Domain>, EndpointId, EndpointSecrets), WebhookError> {
-        let domain = self.domain(domain).ok_or(WebhookError::UnknownDomain)?;
-        let webhook = domain.webhook(kind);
-        if webhook.is_empty() {
-            return Err(WebhookError::NotSet);
-        }
-        let is_meant =
-            |endpoint: &&Arc<Endpoint>| endpoint.url() == url || endpoint.url().shown() == url.expose();
-        let endpoint = webhook.iter().find(is_meant).ok_or(WebhookError::UnknownUrl)?;
-        let until = now.saturating_add(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX));
-        let secrets = self.secrets_for(domain.name(), endpoint).rotated(until);
-        Ok((domain.clone(), endpoint.id(), secrets))
-    }
-
-    pub(super) fn set_secrets(
-        &mut self,
-        domain: &Domain,
-        secrets: impl IntoIterator<Item = (EndpointId, EndpointSecrets)>,
-    ) {
-        let mut domain = Domain::clone(domain);
-        domain.secrets.extend(secrets);
-        self.insert_domain(domain);
-    }
-
-    /// Whether a secret has outlived its rotation.
-    pub(super) fn has_outlived_secrets(&self, now: i64) -> bool {
-        let mut secrets = self.domains.values().flat_map(|domain| domain.secrets.values());
-        secrets.any(|secrets| secrets.is_outlived(now))
-    }
-
-    /// Forgets secrets that have outlived their rotation; how many.
-    pub(super) fn forget_outlived_secrets(&mut self, now: i64) -> usize {
-        let mut forgotten = 0;
-        for domain in self.domains.values_mut() {
-            if domain.secrets.values().any(|secrets| secrets.is_outlived(now)) {
-                let outlived = Arc::make_mut(domain).secrets.values_mut();
-                for secrets in outlived.filter(|secrets| secrets.is_outlived(now)) {
-                    secrets.forget_previous();
-                    forgotten += 1;
-                }
-            }
-        }
-        forgotten
-    }
-
-    pub(super) fn insert_api_key(&mut self, key: ApiKey) {
-        self.keys.insert(key.hash, key);
     }
 
     pub(super) fn replace_signing_key(&mut self, key: Secret) {
