@@ -1,20 +1,24 @@
-//! `POST /v3/domains`, `GET /v4/domains`.
+//! `/v3/domains` and `/v4/domains`: which domains there are.
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde::Serialize;
 
 use super::App;
-use super::caller::Scope;
+use super::caller::{OfDomain, Scope};
 use super::error::Error;
 use super::form::Form;
 use super::reply;
 use crate::config::DomainName;
 
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v3/domains", post(create)).route("/v4/domains", get(list))
+    Router::new()
+        .route("/v3/domains", get(list).post(create))
+        .route("/v4/domains", get(list))
+        .route("/v3/domains/{domain}", get(show).delete(remove))
+        .route("/v4/domains/{domain}", get(show))
 }
 
 /// A domain as its listings show it. There is nothing to verify about it: it is active at once.
@@ -54,6 +58,31 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
         receiving_dns_records: [],
         sending_dns_records: [],
     }))
+}
+
+async fn show(OfDomain(domain): OfDomain) -> Response {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        domain: Item<'a>,
+        receiving_dns_records: [(); 0],
+        sending_dns_records: [(); 0],
+    }
+
+    let domain = Item::new(domain.name());
+    reply::ok(&Shown { domain, receiving_dns_records: [], sending_dns_records: [] })
+}
+
+/// The domain is gone when this is answered; what is removed later is no longer shown to anyone.
+async fn remove(State(app): State<App>, OfDomain(domain): OfDomain, scope: Scope) -> Result<Response, Error> {
+    #[derive(Serialize)]
+    struct Deleted<'a> {
+        message: &'static str,
+        name: &'a str,
+    }
+
+    scope.require_account()?;
+    app.store().delete_domain(domain.name()).await?;
+    Ok(reply::ok(&Deleted { message: "Domain will be deleted in the background", name: domain.name() }))
 }
 
 /// How many domains a page of the listing may have; the first is the default.
@@ -105,6 +134,32 @@ mod tests {
             body,
             "{\"total_count\":2,\"items\":[{\"name\":\"mg.example.com\",\"state\":\"active\"}]}\n"
         );
+    }
+
+    #[tokio::test]
+    async fn a_domain_is_shown_deleted_and_made_anew_without_anything_of_before() {
+        let api = Api::new().await;
+        for version in ["v3", "v4"] {
+            let (status, body) = api.get(&format!("/{version}/domains/A.test")).await;
+            assert_eq!(status, 200);
+            assert!(body.starts_with("{\"domain\":{\"name\":\"a.test\",\"state\":\"active\"},"), "{body}");
+        }
+        let webhook = "id=opened&url=https://8.8.8.8/a";
+        assert_eq!(api.form("POST", "/v3/domains/a.test/webhooks", webhook).await.0, 200);
+        let event = r#"{"event":"opened","recipient":"a@b.test"}"#;
+        assert_eq!(api.submit("", "application/json", event).await.0, 200);
+
+        let deleted = api.form("DELETE", "/v3/domains/a.test", "").await;
+        let answer = "{\"message\":\"Domain will be deleted in the background\",\"name\":\"a.test\"}\n";
+        assert_eq!(deleted, (200, answer.into()));
+        for path in ["/v3/domains/a.test", "/v3/a.test/events", "/v3/domains/a.test/webhooks"] {
+            assert_eq!(api.get(path).await.0, 404, "{path}");
+        }
+        assert_eq!(api.form("DELETE", "/v3/domains/a.test", "").await.0, 404);
+
+        assert_eq!(api.form("POST", "/v3/domains", "name=a.test").await.0, 200);
+        assert_eq!(api.get("/v3/domains/a.test/webhooks").await.1, "{\"webhooks\":{}}\n");
+        assert!(api.get("/v3/a.test/events").await.1.starts_with("{\"items\":[]"));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
+mod secrets;
 mod test_call;
 mod url;
 
@@ -25,7 +26,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/v3/domains/{domain}/webhooks", get(list).post(create))
         .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
-        .route("/v3/domains/{domain}/webhooks/{type}/secrets", get(secrets))
+        .route("/v3/domains/{domain}/webhooks/{type}/secrets", get(secrets::show).post(secrets::rotate))
         .route("/v3/domains/{domain}/webhooks/{type}/test", put(test_call::test))
 }
 
@@ -71,31 +72,6 @@ async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Respon
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
         endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(endpoints) })),
-    }
-}
-
-/// The Standard Webhooks secret of each endpoint, for its owner, who verifies with it. Asked for one webhook at a
-/// time: no list of webhooks holds a secret.
-async fn secrets(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Secrets<'a> {
-        secrets: Vec<EndpointSecret<'a>>,
-    }
-    #[derive(Serialize)]
-    struct EndpointSecret<'a> {
-        url: &'a str,
-        secret: &'a str,
-    }
-
-    match domain.webhook(kind) {
-        [] => Err(Error::UnknownWebhook),
-        endpoints => {
-            let each = endpoints.iter().map(|endpoint| EndpointSecret {
-                url: endpoint.url().shown(),
-                secret: endpoint.secret().expose(),
-            });
-            Ok(reply::ok(&Secrets { secrets: each.collect() }))
-        }
     }
 }
 
