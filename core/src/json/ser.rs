@@ -130,7 +130,7 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
 
 /// Writes what stands between quotes, with the escapes it needs.
 #[inline]
-fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
+pub(crate) fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at_checked(plain_end(rest, 0)).unwrap_or((rest, &[]));
