@@ -63,3 +63,20 @@ fn put_headers(sink: &mut impl Sink, headers: &Headers<'_>) -> Result<(), Resour
     }
     sink.put(if lead == b"[" { b"[]" } else { b"]" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_made_by_hand_get_the_escapes_they_need() {
+        let headers = Headers {
+            subject: Some("\"a\"\n".into()),
+            message_id: Some("\\@x".into()),
+            ..Headers::default()
+        };
+        let mut json = heapless::Vec::<u8, 64>::new();
+        Value::Headers(&headers).write(&mut json).unwrap();
+        assert_eq!(json, br#"[["Subject","\"a\"\n"],["Message-Id","<\\@x>"]]"#);
+    }
+}
