@@ -48,8 +48,7 @@ impl EndpointSecret {
             .and_then(|encoded| base64::decode(encoded.as_bytes(), &mut bytes))
             .filter(|len| *len >= Self::MIN_BYTES)
             .and_then(|len| bytes.get(..len))
-            .and_then(MacKey::new)
-            .map(Self)
+            .map(|secret| Self(MacKey::new(secret)))
             .ok_or(ConfigError::MalformedSecret)
     }
 
