@@ -4,11 +4,11 @@
 //! a server runs them on one thread a shard, a microcontroller in its only task. A blocking transport fits the
 //! same trait, with a future that is ready at its first poll.
 
+use crate::body::Body;
 use crate::dispatch::Record;
 use crate::endpoint::Url;
 use crate::http::Header;
 use crate::outcome::Outcome;
-use crate::payload::Payload;
 use crate::time::{Duration, Instant, UnixTime};
 
 /// Both clocks of the host.
@@ -26,21 +26,16 @@ pub trait Entropy {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// A way to post a payload.
+/// A way to post a payload of either format.
 #[expect(async_fn_in_trait, reason = "no Send bound: a host of one task has no threads to send to")]
 pub trait Transport {
     /// What came back, in as much detail as the transport knows.
     type Answer: Into<Outcome>;
 
-    /// Posts the payload, with these headers beside the usual ones, and reads the answer. Follows no redirect.
+    /// Posts the body, with these headers beside the usual ones, and reads the answer. Follows no redirect.
     /// Sends a second time only what a reused connection took without a byte of answer. Dropping the future
     /// gives the attempt up.
-    async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Self::Answer;
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Self::Answer;
 }
 
 /// The memory of deliveries that a host of one task needs, beside whatever else it stores; the

@@ -20,6 +20,7 @@
 //! | [`json`] | JSON over borrowed bytes: check, decode, encode |
 //! | [`sign`] | the signature block, its verification, the Standard Webhooks headers |
 //! | [`payload`] | the signed body, in three slices around one event-data |
+//! | [`legacy`] | the form bodies of legacy webhooks, in place of a payload |
 //! | [`endpoint`] | subscribed URLs, at most three for each kind of event |
 //! | [`dispatch`] | the state machine of deliveries: caps, fairness, retries, health |
 //! | [`outcome`], [`retry`] | what an answer means, and when to try again |
@@ -43,6 +44,7 @@
 extern crate std;
 
 mod base64;
+mod body;
 mod decimal;
 pub mod dispatch;
 pub mod driver;
@@ -53,6 +55,7 @@ mod hex;
 pub mod host;
 pub mod http;
 pub mod json;
+pub mod legacy;
 pub mod outcome;
 pub mod payload;
 pub mod retry;
@@ -60,6 +63,7 @@ pub mod sign;
 pub mod time;
 mod write;
 
+pub use body::Body;
 pub use dispatch::{
     Attempt, Dispatcher, Health, Lane, LaneId, Limits, Record, Refill, Slot, Ticket, Verdict,
 };
@@ -68,6 +72,7 @@ pub use endpoint::{Endpoints, Host, Subscriptions, Url};
 pub use error::{ConfigError, Full, ResourceError};
 pub use event::{Event, EventKind, Severity, WebhookKind};
 pub use json::{InputError, RawJson};
+pub use legacy::{LegacyForm, LegacyKind, LegacyPayload};
 pub use outcome::{Fault, Gone, Outcome};
 pub use payload::Payload;
 pub use retry::Schedule;

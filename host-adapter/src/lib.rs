@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod filter;
+mod format;
 pub mod ingest;
 mod memory;
 mod private;

@@ -2,7 +2,7 @@
 
 use sealpost_core::http::Header;
 use sealpost_core::sign::{EndpointSecret, StandardSignatures};
-use sealpost_core::{Payload, UnixTime};
+use sealpost_core::{Body, UnixTime};
 
 use crate::secrets::Secret;
 use crate::storage::EndpointSecrets;
@@ -15,12 +15,13 @@ pub(crate) struct StandardHeaders {
 }
 
 impl StandardHeaders {
-    /// Signs a payload with the secrets that are good now; `None` if one of them is not one.
-    pub(crate) fn sign<D: AsRef<[u8]>>(
+    /// Signs a body with the secrets that are good now; `None` if one of them is not one. `id` is the same for every
+    /// attempt.
+    pub(crate) fn sign<B: Body>(
         secrets: &EndpointSecrets,
-        event_id: &str,
+        id: &str,
         now: UnixTime,
-        payload: &Payload<D>,
+        body: &B,
     ) -> Option<Self> {
         let parse = |secret: &Secret| EndpointSecret::parse(secret.expose()).ok();
         let millis = i64::try_from(now.secs()).unwrap_or(i64::MAX).saturating_mul(1000);
@@ -30,8 +31,8 @@ impl StandardHeaders {
             None => None,
         };
         let new = parse(secrets.current())?;
-        let signatures = StandardSignatures::sign(&new, old.as_ref(), event_id, now, &payload.chunks());
-        Some(Self { id: event_id.to_owned(), timestamp: now.secs().to_string(), signatures })
+        let signatures = StandardSignatures::sign(&new, old.as_ref(), id, now, &body.chunks());
+        Some(Self { id: id.to_owned(), timestamp: now.secs().to_string(), signatures })
     }
 
     /// The headers to send.

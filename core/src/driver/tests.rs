@@ -4,6 +4,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::*;
+use crate::body::Body;
 use crate::dispatch::{Limits, Verdict};
 use crate::host::Due;
 use crate::time::{Duration, UnixTime};
@@ -155,8 +156,8 @@ struct Script {
 impl Transport for Script {
     type Answer = Outcome;
 
-    async fn post<D: AsRef<[u8]>>(&self, to: &Url<'_>, _: &[Header<'_>], payload: &Payload<D>) -> Outcome {
-        let [_, data, _] = payload.chunks();
+    async fn post<B: Body>(&self, to: &Url<'_>, _: &[Header<'_>], body: &B) -> Outcome {
+        let [_, data, _] = body.chunks();
         let post = [to.as_str(), core::str::from_utf8(data).unwrap()].join(" ");
         self.posted.borrow_mut().push(post);
         let scripted = self.outcomes.borrow_mut().pop_front();

@@ -48,6 +48,7 @@ pub(crate) use nullable::nullable;
 pub use number::Number;
 pub use object::Object;
 pub use raw::{Elements, Kind, Members, RawJson};
+pub(crate) use ser::put_characters;
 pub use ser::{EncodeError, encode, encoded_len};
 pub use sink::{CountingSink, Sink, SliceSink, WriteSink};
 pub use text::{Chars, Text};

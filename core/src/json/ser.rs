@@ -132,7 +132,7 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
 /// Writes what stands between quotes, with the escapes it needs.
 #[cfg_attr(not(target_os = "none"), inline)]
 #[cfg_attr(target_os = "none", inline(never))]
-fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
+pub(crate) fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at_checked(plain_end(rest, 0)).unwrap_or((rest, &[]));

@@ -10,6 +10,7 @@ use super::App;
 use super::caller::{OfDomain, Scope};
 use super::error::Error;
 use super::form::Form;
+use super::legacy;
 use super::reply;
 use crate::config::DomainName;
 
@@ -48,9 +49,13 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
     let name = DomainName::parse(name).ok_or_else(|| {
         Error::invalid("name", "must be a domain name such as example.com, of at most 253 bytes")
     })?;
+    let legacy = legacy::wanted(&form)?;
     let (_, is_new) = app.store().create_domain(name.as_str()).await?;
     if !is_new {
         return Err(Error::DomainTaken);
+    }
+    if legacy == Some(true) {
+        legacy::allow(&app, name.as_str(), true).await?;
     }
     Ok(reply::ok(&Created {
         message: "Domain has been created",

@@ -7,13 +7,13 @@ use std::fmt;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sealpost_core::WebhookKind;
 use serde::Serialize;
 
 use super::reply;
+use super::shape::{Fields, Shape};
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::memory;
-use crate::storage::{DomainError, KeyError, QueryError, StoreError, WebhookError};
+use crate::storage::{DomainError, HookKind, KeyError, QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum Error {
     /// No webhook of this type is set.
     UnknownWebhook,
     /// A webhook of this type is set already.
-    WebhookExists(WebhookKind),
+    WebhookExists(HookKind),
     /// The domain exists already.
     DomainTaken,
     /// The account has no signing key.
@@ -60,6 +60,10 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A parameter that cannot be read, in Mailgun's words.
+    Malformed(String),
+    /// In the shape of a newer route.
+    Shaped(Shape),
     /// A URL that no webhook may have.
     BadUrl {
         /// The URL without its credentials.
@@ -125,8 +129,10 @@ impl Error {
             | Self::TooManyToFilter
             | Self::Missing(_)
             | Self::Invalid { .. }
+            | Self::Malformed(_)
             | Self::BadUrl { .. }
             | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::Shaped(shape) => shape.status(),
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -179,6 +185,8 @@ impl fmt::Display for Error {
             ),
             Self::Missing(parameter) => write!(f, "Missing parameter '{parameter}'"),
             Self::Invalid { parameter, reason } => write!(f, "Invalid parameter '{parameter}': {reason}"),
+            Self::Malformed(message) => f.write_str(message),
+            Self::Shaped(shape) => f.write_str(&shape.message()),
             Self::BadUrl { shown, reason } => write!(f, "{shown} is not a valid url: {reason}"),
             Self::BodyTooLarge { limit } => {
                 write!(f, "The body is too large: this route takes at most {limit} bytes")
@@ -224,14 +232,17 @@ impl fmt::Display for First<'_> {
 
 impl Error {
     /// The refusal of a change to the webhook of this type.
-    pub(super) fn of_webhook(error: WebhookError, kind: WebhookKind) -> Self {
+    pub(super) fn of_webhook(error: WebhookError, kind: HookKind) -> Self {
         match error {
             WebhookError::UnknownDomain => Self::UnknownDomain,
             WebhookError::AlreadySet => Self::WebhookExists(kind),
             WebhookError::NotSet => Self::UnknownWebhook,
-            WebhookError::UnknownUrl | WebhookError::TooManyUrls | WebhookError::TooManyEndpoints { .. } => {
-                Self::invalid("url", error)
-            }
+            WebhookError::UnknownUrl
+            | WebhookError::TooManyUrls(_)
+            | WebhookError::NoLegacy
+            | WebhookError::HasUrl(_)
+            | WebhookError::LegacyInUse
+            | WebhookError::TooManyEndpoints { .. } => Self::invalid("url", error),
             WebhookError::Store(error) => error.into(),
         }
     }
@@ -297,8 +308,8 @@ impl From<Rejection> for Error {
 #[derive(Serialize)]
 struct Body<'a> {
     message: &'a str,
-    #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    #[serde(flatten)]
+    fields: Fields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'a [Fault]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -317,7 +328,11 @@ impl IntoResponse for Error {
         };
         let body = Body {
             message: &message,
-            reason: matches!(self, Self::BadUrl { .. }).then_some(&message),
+            fields: match &self {
+                Self::BadUrl { .. } => Fields::reason(&message),
+                Self::Shaped(shape) => shape.fields(),
+                _ => Fields::default(),
+            },
             errors: faults.map(|faults| faults.first.as_slice()),
             total: faults.map(|faults| faults.total),
         };

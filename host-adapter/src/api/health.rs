@@ -21,6 +21,8 @@ async fn show(State(app): State<App>) -> Response {
     struct Health {
         status: String,
         version: &'static str,
+        /// URLs of legacy webhooks, which nobody should need for ever.
+        legacy_urls: usize,
     }
 
     let failed = tokio::select! {
@@ -29,12 +31,13 @@ async fn show(State(app): State<App>) -> Response {
         part = app.failed() => Some(part),
         () = ready(()) => None,
     };
+    let legacy_urls = app.store().directory().legacy_urls();
     let (code, status) = match failed {
         Some(part) => (StatusCode::SERVICE_UNAVAILABLE, format!("{part} failed")),
         None if app.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
         None => (StatusCode::OK, "ok".to_owned()),
     };
-    reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION") })
+    reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION"), legacy_urls })
 }
 
 #[cfg(test)]

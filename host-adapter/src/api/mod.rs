@@ -3,6 +3,7 @@
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
 //! [`Ingest`], and answer; no state lives here.
 
+mod account_webhooks;
 mod auth;
 mod base_url;
 mod body;
@@ -13,7 +14,9 @@ mod events;
 mod form;
 mod health;
 mod keys;
+mod legacy;
 mod reply;
+mod shape;
 mod signing_key;
 mod submit;
 #[cfg(test)]
@@ -43,6 +46,7 @@ use crate::storage::Store;
 use crate::transport::Client;
 
 pub use error::Error;
+pub use shape::Shape;
 
 /// What the API works with. Cheap to clone.
 #[derive(Clone)]
@@ -197,9 +201,11 @@ impl App {
 /// server loop's concern.
 pub fn router(app: App) -> Router {
     let authenticated = Router::new()
+        .merge(account_webhooks::routes())
         .merge(domains::routes())
         .merge(events::routes())
         .merge(keys::routes())
+        .merge(legacy::routes())
         .merge(signing_key::routes())
         .merge(webhooks::routes())
         .route_layer(from_fn_with_state(app.clone(), caller::authenticate));

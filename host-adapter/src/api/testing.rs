@@ -21,15 +21,22 @@ use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// Every route that wants a key: its method and its path.
-pub(super) const ROUTES: [(&str, &str); 25] = [
+pub(super) const ROUTES: [(&str, &str); 35] = [
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/x"),
+    ("GET", "/v1/webhooks"),
+    ("POST", "/v1/webhooks"),
+    ("DELETE", "/v1/webhooks"),
+    ("GET", "/v1/webhooks/507f1f77bcf86cd799439011"),
+    ("PUT", "/v1/webhooks/507f1f77bcf86cd799439011"),
+    ("DELETE", "/v1/webhooks/507f1f77bcf86cd799439011"),
     ("GET", "/v3/domains"),
     ("POST", "/v3/domains"),
     ("GET", "/v4/domains"),
     ("GET", "/v3/domains/{domain}"),
     ("GET", "/v4/domains/{domain}"),
+    ("PUT", "/v3/domains/{domain}"),
     ("DELETE", "/v3/domains/{domain}"),
     ("GET", "/v5/accounts/http_signing_key"),
     ("POST", "/v5/accounts/http_signing_key"),
@@ -45,6 +52,9 @@ pub(super) const ROUTES: [(&str, &str); 25] = [
     ("GET", "/v3/domains/{domain}/webhooks/opened/secrets"),
     ("POST", "/v3/domains/{domain}/webhooks/opened/secrets"),
     ("PUT", "/v3/domains/{domain}/webhooks/opened/test"),
+    ("POST", "/v4/domains/{domain}/webhooks"),
+    ("PUT", "/v4/domains/{domain}/webhooks"),
+    ("DELETE", "/v4/domains/{domain}/webhooks"),
     ("GET", "/v3/domains/{domain}/webhooks/none"),
     ("POST", "/v3/domains/{domain}/webhooks/none/secrets"),
 ];

@@ -2,7 +2,8 @@
 
 mod secrets;
 mod test_call;
-mod url;
+pub(super) mod url;
+mod v4;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{get, put};
-use sealpost_core::WebhookKind;
+use axum::routing::{get, post, put};
+use sealpost_core::{LegacyKind, WebhookKind};
 use serde::Serialize;
 
 use super::App;
@@ -20,7 +21,7 @@ use super::caller::{OfDomain, path_parameter};
 use super::error::Error;
 use super::form::Form;
 use super::reply;
-use crate::storage::{Domain, Endpoint, EndpointUrl, MAX_URLS};
+use crate::storage::{Domain, Endpoint, EndpointUrl, HookKind};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -28,17 +29,24 @@ pub(super) fn routes() -> Router<App> {
         .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
         .route("/v3/domains/{domain}/webhooks/{type}/secrets", get(secrets::show).post(secrets::rotate))
         .route("/v3/domains/{domain}/webhooks/{type}/test", put(test_call::test))
+        .route("/v4/domains/{domain}/webhooks", post(v4::add).put(v4::assign).delete(v4::remove))
 }
 
 /// The URLs of one webhook, without their credentials.
 #[derive(Serialize)]
-struct Urls {
-    urls: Vec<String>,
+#[serde(untagged)]
+enum Urls {
+    Current { urls: Vec<String> },
+    Legacy { url: String },
 }
 
 impl Urls {
-    fn of(endpoints: &[Arc<Endpoint>]) -> Self {
-        Self { urls: endpoints.iter().map(|endpoint| endpoint.url().shown().to_owned()).collect() }
+    fn of(kind: HookKind, endpoints: &[Arc<Endpoint>]) -> Self {
+        let mut urls = endpoints.iter().map(|endpoint| endpoint.url().shown().to_owned());
+        match kind {
+            HookKind::Current(_) => Self::Current { urls: urls.collect() },
+            HookKind::Legacy(_) => Self::Legacy { url: urls.next().unwrap_or_default() },
+        }
     }
 }
 
@@ -48,22 +56,27 @@ struct Changed {
     webhook: Urls,
 }
 
-fn changed(message: &'static str, endpoints: &[Arc<Endpoint>]) -> Response {
-    reply::ok(&Changed { message, webhook: Urls::of(endpoints) })
+fn changed(message: &'static str, kind: HookKind, endpoints: &[Arc<Endpoint>]) -> Response {
+    reply::ok(&Changed { message, webhook: Urls::of(kind, endpoints) })
 }
 
 async fn list(OfDomain(domain): OfDomain) -> Response {
+    all(&domain)
+}
+
+/// Every webhook of a domain that is set.
+fn all(domain: &Domain) -> Response {
     #[derive(Serialize)]
     struct List {
         webhooks: BTreeMap<&'static str, Urls>,
     }
 
-    let set = WebhookKind::ALL.into_iter().filter(|kind| !domain.webhook(*kind).is_empty());
-    let webhooks = set.map(|kind| (kind.as_str(), Urls::of(domain.webhook(kind)))).collect();
+    let webhooks =
+        domain.webhooks().map(|(kind, endpoints)| (kind.as_str(), Urls::of(kind, endpoints))).collect();
     reply::ok(&List { webhooks })
 }
 
-async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
+async fn show(OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Shown {
         webhook: Urls,
@@ -71,49 +84,44 @@ async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Respon
 
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
-        endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(endpoints) })),
+        endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(kind, endpoints) })),
     }
 }
 
 async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
-    let kind = parse_kind("id", form.required("id")?)?;
+    let kind = parse_kind(&domain, "id", form.required("id")?)?;
     if !domain.webhook(kind).is_empty() {
         return Err(Error::WebhookExists(kind));
     }
-    let urls = urls(&app, &domain, &form).await?;
+    let urls = urls(&app, &domain, kind, &form).await?;
     let webhook = app.store().create_webhook(domain.name(), kind, urls).await;
     let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
-    Ok(changed("Webhook has been created", &webhook))
+    Ok(changed("Webhook has been created", kind, &webhook))
 }
 
 async fn replace(
     State(app): State<App>,
-    OfDomain(domain): OfDomain,
-    OfType(kind): OfType,
+    OfWebhook(domain, kind): OfWebhook,
     form: Form,
 ) -> Result<Response, Error> {
     if domain.webhook(kind).is_empty() {
         return Err(Error::UnknownWebhook);
     }
-    let urls = urls(&app, &domain, &form).await?;
+    let urls = urls(&app, &domain, kind, &form).await?;
     let webhook = app.store().replace_webhook(domain.name(), kind, urls).await;
     let webhook = webhook.map_err(|error| Error::of_webhook(error, kind))?;
-    Ok(changed("Webhook has been updated", &webhook))
+    Ok(changed("Webhook has been updated", kind, &webhook))
 }
 
 /// The body, which some clients send empty but in parts, says nothing and is not read.
-async fn remove(
-    State(app): State<App>,
-    OfDomain(domain): OfDomain,
-    OfType(kind): OfType,
-) -> Result<Response, Error> {
+async fn remove(State(app): State<App>, OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
     let removed = app.store().delete_webhook(domain.name(), kind).await;
     let removed = removed.map_err(|error| Error::of_webhook(error, kind))?;
-    Ok(changed("Webhook has been deleted", &removed))
+    Ok(changed("Webhook has been deleted", kind, &removed))
 }
 
 /// The URLs of the form, each once: one to three, in normal form and allowed by the egress guard.
-async fn urls(app: &App, domain: &Domain, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
+async fn urls(app: &App, domain: &Domain, kind: HookKind, form: &Form) -> Result<Vec<EndpointUrl>, Error> {
     let mut texts = Vec::new();
     for text in form.all("url").map(str::trim).filter(|text| !text.is_empty()) {
         if !texts.contains(&text) {
@@ -122,36 +130,48 @@ async fn urls(app: &App, domain: &Domain, form: &Form) -> Result<Vec<EndpointUrl
     }
     match texts.len() {
         0 => return Err(Error::Missing("url")),
-        1..=MAX_URLS => {}
-        more => {
-            let reason = format_args!("{more} urls were given, and a webhook has at most {MAX_URLS}");
+        more if more > kind.max_urls() => {
+            let most = kind.max_urls();
+            let reason = format_args!("{more} urls were given, and the webhook '{kind}' has at most {most}");
             return Err(Error::invalid("url", reason));
         }
+        _ => {}
     }
     let mut urls = Vec::with_capacity(texts.len());
     for text in texts {
-        urls.push(url::vet(app, domain, text).await?);
+        urls.push(url::vet(app, domain.endpoints(), text).await?);
     }
     Ok(urls)
 }
 
-/// The webhook type in the path.
-struct OfType(WebhookKind);
+/// The domain and the webhook type in the path.
+struct OfWebhook(Arc<Domain>, HookKind);
 
-impl FromRequestParts<App> for OfType {
+impl FromRequestParts<App> for OfWebhook {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
-        parse_kind("type", &path_parameter(parts, "type").await.unwrap_or_default()).map(Self)
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let OfDomain(domain) = OfDomain::from_request_parts(parts, app).await?;
+        let kind = parse_kind(&domain, "type", &path_parameter(parts, "type").await.unwrap_or_default())?;
+        Ok(Self(domain, kind))
     }
 }
 
-/// The type of this name; `unsubscribe` is what an old client library calls `unsubscribed`.
-fn parse_kind(parameter: &'static str, name: &str) -> Result<WebhookKind, Error> {
-    let kind = if name == "unsubscribe" { Some(WebhookKind::Unsubscribed) } else { WebhookKind::parse(name) };
+/// The type of this name. Where the domain has no legacy webhooks, `unsubscribe` is what an old client library calls
+/// `unsubscribed`.
+fn parse_kind(domain: &Domain, parameter: &'static str, name: &str) -> Result<HookKind, Error> {
+    let kind = match name {
+        "unsubscribe" if !domain.has_legacy() => Some(WebhookKind::Unsubscribed.into()),
+        name => {
+            HookKind::parse(name).filter(|kind| domain.has_legacy() || matches!(kind, HookKind::Current(_)))
+        }
+    };
     kind.ok_or_else(|| {
-        let names = WebhookKind::ALL.map(WebhookKind::as_str).join(", ");
-        Error::invalid(parameter, format_args!("must be one of {names}"))
+        let mut names = WebhookKind::ALL.map(WebhookKind::as_str).to_vec();
+        if domain.has_legacy() {
+            names.extend(LegacyKind::ALL.map(LegacyKind::as_str));
+        }
+        Error::invalid(parameter, format_args!("must be one of {}", names.join(", ")))
     })
 }
 
@@ -252,5 +272,42 @@ mod tests {
         assert!(!refused.contains("pass"), "{refused}");
         let (head, _) = api.send(Request::get(CLICKED), Body::empty()).await;
         assert_eq!(head.status, 404);
+    }
+
+    #[tokio::test]
+    async fn legacy_webhooks_have_one_url_at_the_same_paths_once_they_are_switched_on() {
+        let api = Api::new().await;
+        let open = "id=open&url=https://8.8.8.8/old";
+        assert_eq!(api.form("POST", WEBHOOKS, open).await.0, 400);
+        let (status, body) = api.form("PUT", "/v3/domains/a.test", "legacy=yes").await;
+        assert!(status == 200 && body.contains("\"legacy\":true"), "{body}");
+        assert_eq!(
+            api.form("POST", WEBHOOKS, open).await,
+            (
+                200,
+                "{\"message\":\"Webhook has been created\",\"webhook\":{\"url\":\"https://8.8.8.8/old\"}}\n"
+                    .into()
+            )
+        );
+        let unsubscribe = "id=unsubscribe&url=https://8.8.8.8/a&url=https://8.8.8.8/b";
+        let (status, body) = api.form("POST", WEBHOOKS, unsubscribe).await;
+        assert!(status == 400 && body.contains("at most 1"), "{body}");
+        api.form("POST", WEBHOOKS, "id=opened&url=https://8.8.8.8/old").await;
+        assert_eq!(
+            api.get(WEBHOOKS).await.1,
+            "{\"webhooks\":{\"open\":{\"url\":\"https://8.8.8.8/old\"},\"opened\":{\"urls\":[\"https://8.8.8.8/old\"]}}}\n"
+        );
+        let path = format!("{WEBHOOKS}/open");
+        let (_, body) = api.form("PUT", &path, "id=open&url=https://8.8.8.8/new").await;
+        assert!(body.contains("\"webhook\":{\"url\":\"https://8.8.8.8/new\"}"), "{body}");
+        assert_eq!(api.get(&path).await.1, "{\"webhook\":{\"url\":\"https://8.8.8.8/new\"}}\n");
+        assert!(api.get("/healthz").await.1.contains("\"legacy_urls\":1"));
+        let (status, body) = api.form("PUT", "/v3/domains/a.test", "legacy=no").await;
+        assert!(status == 400 && body.contains("delete them first"), "{body}");
+        assert_eq!(api.form("DELETE", &path, "").await.0, 200);
+        assert_eq!(api.form("PUT", "/v3/domains/a.test", "legacy=no").await.0, 200);
+        assert_eq!(api.form("PUT", "/v3/domains/a.test", "legacy=perhaps").await.0, 400);
+        assert_eq!(api.form("POST", "/v3/domains", "name=old.test&legacy=yes").await.0, 200);
+        assert_eq!(api.form("POST", "/v3/domains/old.test/webhooks", open).await.0, 200);
     }
 }

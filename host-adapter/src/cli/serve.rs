@@ -71,6 +71,10 @@ pub(super) fn announce(running: &Running) {
             let _ = writeln!(out, "keys made for this first start are in {file}");
         }
     }
+    let legacy_urls = running.store().directory().legacy_urls();
+    if legacy_urls > 0 {
+        let _ = writeln!(out, "URLs of legacy webhooks: {legacy_urls}");
+    }
     // Whoever started the server may have closed its output; it serves all the same.
     let _ = writeln!(out, "listening on http://{}", running.addr());
     let _ = out.flush();

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sealpost_core::event::{self, CompleteError, Completion};
 use sealpost_core::json::{InputError, Number, RawJson, Sink};
-use sealpost_core::{ResourceError, UnixTime};
+use sealpost_core::{LegacyKind, ResourceError, UnixTime};
 use sha2::{Digest, Sha256};
 
 use super::split::{SplitError, split};
@@ -87,6 +87,7 @@ fn complete(
         timestamp: to_micros(time),
         kind: event.kind,
         webhook: event.webhook(),
+        legacy: LegacyKind::of(&event),
         facts: Facts::of(raw),
         data,
         digest: Sha256::digest(raw.as_bytes()).into(),

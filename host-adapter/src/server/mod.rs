@@ -104,7 +104,8 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     let (stop, stopped) = watch::channel(false);
     let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
     let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
-    info!(%addr, shards = shards.len(), "listening");
+    let legacy_urls = store.directory().legacy_urls();
+    info!(%addr, shards = shards.len(), legacy_urls, "listening");
     Ok(Running {
         addr,
         store,

@@ -245,10 +245,10 @@ impl<T: Transport + 'static> Shard<T> {
                     self.close_if_idle(lane);
                 }
             }
-            ToShard::Cancelled { endpoint, domain, kind, below } => {
+            ToShard::Cancelled { endpoint, domains, kind, below } => {
                 self.cancel(|delivery| {
                     delivery.endpoint.id() == endpoint
-                        && delivery.domain == domain
+                        && domains.cover(delivery.domain_id)
                         && delivery.kind == kind
                         && delivery.id < below
                 });

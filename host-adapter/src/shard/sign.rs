@@ -1,13 +1,13 @@
 //! The signed payload and headers of one attempt.
 
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealpost_core::http::Header;
 use sealpost_core::sign::{SigningKey, Token};
-use sealpost_core::{Payload, SignatureBlock, UnixTime};
+use sealpost_core::{SignatureBlock, UnixTime};
 use sha2::Sha256;
 
 use crate::entropy;
+use crate::format::Format;
 use crate::secrets::Secret;
 use crate::standard_webhooks::StandardHeaders;
 use crate::storage::{Delivery, Store};
@@ -23,7 +23,7 @@ pub(super) struct Signer {
 
 /// What one attempt sends beside the usual headers.
 pub(super) struct Signed {
-    pub(super) payload: Payload<Bytes>,
+    pub(super) payload: Format,
     standard: Option<StandardHeaders>,
 }
 
@@ -32,7 +32,8 @@ impl Signer {
         Self { store, every_attempt, standard_webhooks, key: None }
     }
 
-    /// `None` when the store has no signing key, or the secrets for the endpoint cannot be used.
+    /// `None` when the store has no signing key, the secrets for the endpoint cannot be used, or a legacy webhook has
+    /// no form for the event.
     pub(super) fn sign(&mut self, delivery: &Delivery, now: UnixTime) -> Option<Signed> {
         let every_attempt = self.every_attempt;
         let secrets = self.store.directory().secrets_for(&delivery.domain, &delivery.endpoint);
@@ -42,9 +43,12 @@ impl Signer {
         } else {
             first_signature(secret, key, delivery)
         };
-        let payload = Payload::new(&block, delivery.data.clone());
+        let payload = Format::new(delivery.kind, delivery.data.clone(), &block)?;
         let standard = match self.standard_webhooks {
-            true => Some(StandardHeaders::sign(&secrets, &delivery.event_id, now, &payload)?),
+            true => {
+                let id = payload.message_id(&delivery.event_id);
+                Some(StandardHeaders::sign(&secrets, &id, now, &payload)?)
+            }
             false => None,
         };
         Some(Signed { payload, standard })

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sealpost_core::dispatch::Limits;
 use sealpost_core::host::{Clock as _, Transport};
 use sealpost_core::http::Header;
-use sealpost_core::{Duration as Millis, EventKind, Fault, Outcome, Payload, Schedule, Url, WebhookKind};
+use sealpost_core::{Body, Duration as Millis, EventKind, Fault, Outcome, Schedule, Url, WebhookKind};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -41,13 +41,8 @@ impl Scripted {
 impl Transport for Scripted {
     type Answer = Outcome;
 
-    async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Outcome {
-        let body = String::from_utf8(payload.chunks().concat()).unwrap();
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Outcome {
+        let body = String::from_utf8(body.chunks().concat()).unwrap();
         self.seen.lock().unwrap().push((to.as_str().to_owned(), body));
         self.headers.lock().unwrap().extend(headers.iter().map(|header| format!("{header:?}")));
         let next = self.script.lock().unwrap().pop_front().flatten();
@@ -111,6 +106,7 @@ impl House {
             timestamp: 1_770_000_000_500_000,
             kind: EventKind::Opened,
             webhook: Some(WebhookKind::Opened),
+            legacy: None,
             facts: Facts::of_data(&data),
             data,
             digest: [0; 32],

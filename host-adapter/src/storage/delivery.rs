@@ -9,8 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use sealpost_core::{Health, Verdict, WebhookKind};
+use sealpost_core::{Health, Verdict};
 
+use super::{DomainId, HookKind, MAX_URLS};
 use crate::secrets::Secret;
 
 /// Names an endpoint within the store; never given to another one.
@@ -20,7 +21,14 @@ pub type EndpointId = u32;
 /// fan-out. So deliveries of later events have greater ids.
 pub type DeliveryId = u64;
 
-/// An event × endpoint that a shard now holds. All deliveries of one event share its bytes.
+/// The most deliveries that one event makes: the URLs of its webhook in the domain and in the account, and the one
+/// of a legacy webhook.
+pub const MAX_FAN_OUT: usize = 2 * MAX_URLS + 1;
+
+// Each has a place of its own in the ids of its event.
+const _: () = assert!(MAX_FAN_OUT <= 16);
+
+/// An event × endpoint × format that a shard now holds. All deliveries of one event share its bytes.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Its name towards the store.
@@ -29,10 +37,12 @@ pub struct Delivery {
     pub endpoint: Arc<Endpoint>,
     /// The domain whose event it is.
     pub domain: Arc<str>,
+    /// That domain's name within the store.
+    pub domain_id: DomainId,
     /// The event's `id`.
     pub event_id: Arc<str>,
-    /// The webhook that matched.
-    pub kind: WebhookKind,
+    /// The webhook that matched, which says the format.
+    pub kind: HookKind,
     /// The event-data, frozen when it was accepted.
     pub data: Bytes,
     /// Attempts that were made and recorded.
@@ -168,15 +178,15 @@ pub enum ToShard {
         /// [`ToShard::Backlog`] will come when that changes.
         more: bool,
     },
-    /// The endpoint was taken out of a webhook: drop its deliveries of this domain and kind with ids
+    /// The endpoint gets no more events of these domains and this kind: drop the deliveries of them with ids
     /// below `below`, and record each as cancelled. Their rows may be gone already, which is no fault.
     Cancelled {
         /// The endpoint.
         endpoint: EndpointId,
-        /// The domain of the webhook.
-        domain: Arc<str>,
+        /// The domains that no longer send to it.
+        domains: Domains,
         /// The kind of the webhook.
-        kind: WebhookKind,
+        kind: HookKind,
         /// Deliveries with this id or a greater one belong to a newer subscription and stay.
         below: DeliveryId,
     },
@@ -188,6 +198,26 @@ pub enum ToShard {
         /// Deliveries with this id or a greater one belong to a newer domain of this name.
         below: DeliveryId,
     },
+}
+
+/// Some of the account's domains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Domains {
+    /// This one.
+    Only(DomainId),
+    /// All but these.
+    AllBut(Arc<[DomainId]>),
+}
+
+impl Domains {
+    /// Whether a domain is one of them.
+    #[must_use]
+    pub fn cover(&self, domain: DomainId) -> bool {
+        match self {
+            Self::Only(one) => *one == domain,
+            Self::AllBut(spared) => !spared.contains(&domain),
+        }
+    }
 }
 
 /// Replaces the password of a URL, or its whole userinfo where there is no user, by `***`.

@@ -12,15 +12,16 @@ use std::{
     sync::Arc,
 };
 
-use sealpost_core::{Health, WebhookKind};
+use sealpost_core::WebhookKind;
 
 use super::{
-    ApiKey, EndpointSecrets, StoreError,
-    delivery::{Endpoint, EndpointId, EndpointUrl},
+    AccountWebhook, AccountWebhookId, ApiKey, EndpointSecrets, HookKind, StoreError,
+    delivery::{Endpoint, EndpointId},
+    webhooks::{Configured, WebhookChange, has},
 };
-use crate::{entropy, secrets::Secret};
+use crate::secrets::Secret;
 
-/// URLs that one webhook of a domain can have: Mailgun's limit.
+/// URLs that one webhook can have in one scope, domain or account: Mailgun's limit.
 pub const MAX_URLS: usize = 3;
 
 /// Names a domain within the store.
@@ -32,6 +33,9 @@ pub struct Directory {
     domains: BTreeMap<Arc<str>, Arc<Domain>>,
     names: BTreeMap<DomainId, Arc<str>>,
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    account: BTreeMap<AccountWebhookId, Arc<AccountWebhook>>,
+    /// What `account` comes to, by kind.
+    account_endpoints: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
     /// The greatest id that a domain ever had.
     last_domain: DomainId,
     /// The greatest id that an endpoint ever had.
@@ -90,60 +94,27 @@ impl Directory {
         self.signing_key.as_ref()
     }
 
-    /// Works out what an edit of a webhook comes to, with endpoints made where URLs are new.
-    pub(super) fn plan(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        edit: &WebhookEdit,
-    ) -> Result<WebhookChange, WebhookError> {
-        let domain = self.domain(domain).ok_or(WebhookError::UnknownDomain)?.clone();
-        let before = domain.webhook(kind).to_vec();
-        let urls = match edit {
-            WebhookEdit::Create(_) if !before.is_empty() => return Err(WebhookError::AlreadySet),
-            WebhookEdit::Replace(_) | WebhookEdit::Delete if before.is_empty() => {
-                return Err(WebhookError::NotSet);
-            }
-            WebhookEdit::Create(urls) | WebhookEdit::Replace(urls) => urls.as_slice(),
-            WebhookEdit::Delete => &[],
-        };
-        let (mut after, mut made) = (Vec::<Arc<Endpoint>>::new(), Vec::new());
-        let mut next_id = self.last_endpoint + 1;
-        for url in urls {
-            let endpoint = match self.known(&domain, kind, url) {
-                Some(known) => known,
-                None if after.iter().any(|earlier| earlier.url() == url) => continue,
-                None => {
-                    let secret = Secret::new(entropy::endpoint_secret());
-                    let new = Arc::new(Endpoint::new(next_id, url.clone(), secret, Health::UNPROVEN));
-                    next_id += 1;
-                    made.push(new.clone());
-                    new
-                }
-            };
-            if !after.iter().any(|earlier| earlier.id() == endpoint.id()) {
-                after.push(endpoint);
-            }
-        }
-        if after.len() > MAX_URLS {
-            return Err(WebhookError::TooManyUrls);
-        }
-        if !made.is_empty() && self.endpoints.len() + made.len() > self.caps.endpoints {
-            return Err(WebhookError::TooManyEndpoints { limit: self.caps.endpoints });
-        }
-        let removed =
-            before.into_iter().filter(|old| !after.iter().any(|new| new.id() == old.id())).collect();
-        let without = after.iter().filter(|endpoint| domain.secrets(endpoint.id()).is_none());
-        let secrets = without.map(|endpoint| (endpoint.id(), EndpointSecrets::generate())).collect();
-        Ok(WebhookChange { domain, kind, after, made, removed, secrets })
+    /// Every webhook of the account, the oldest first.
+    pub fn account_webhooks(&self) -> impl ExactSizeIterator<Item = &Arc<AccountWebhook>> {
+        self.account.values()
     }
 
-    /// The endpoint that a URL means: one of the account with the same URL, or one of the domain whose
-    /// shown form it is, so that a list which was read, edited and written back keeps its credentials.
-    fn known(&self, domain: &Domain, kind: WebhookKind, url: &EndpointUrl) -> Option<Arc<Endpoint>> {
-        let mut own = domain.webhook(kind).iter().chain(domain.webhooks.iter().flatten());
-        let same = self.endpoints.values().find(|endpoint| endpoint.url() == url);
-        same.or_else(|| own.find(|endpoint| endpoint.url().shown() == url.expose())).cloned()
+    /// The webhook of the account that has this id.
+    #[must_use]
+    pub fn account_webhook(&self, id: AccountWebhookId) -> Option<&Arc<AccountWebhook>> {
+        self.account.get(&id)
+    }
+
+    /// Where the account sends events of this kind, whichever domain they are of.
+    #[must_use]
+    pub fn account_endpoints(&self, kind: WebhookKind) -> &[Arc<Endpoint>] {
+        self.account_endpoints.get(kind.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many URLs of legacy webhooks are set in all domains. Looks at every domain.
+    #[must_use]
+    pub fn legacy_urls(&self) -> usize {
+        self.domains.values().map(|domain| domain.legacy_urls()).sum()
     }
 
     /// The name of the domain of this id.
@@ -191,8 +162,9 @@ impl Directory {
 
     /// Endpoints that no webhook has.
     pub(super) fn unused_endpoints(&self) -> Vec<EndpointId> {
-        let webhooks = self.domains.values().flat_map(|domain| domain.webhooks.iter().flatten());
-        let used: HashSet<_> = webhooks.map(|endpoint| endpoint.id()).collect();
+        let of_domains = self.domains.values().flat_map(|domain| domain.endpoints());
+        let of_account = self.account.values().map(|webhook| &webhook.endpoint);
+        let used: HashSet<_> = of_domains.chain(of_account).map(|endpoint| endpoint.id()).collect();
         self.endpoints.keys().copied().filter(|id| !used.contains(id)).collect()
     }
 
@@ -223,10 +195,23 @@ impl Directory {
         for endpoint in &change.made {
             self.insert_endpoint(endpoint.clone());
         }
-        let mut domain = Domain::clone(&change.domain);
-        domain.set_webhook(change.kind, change.after.clone());
-        domain.secrets.extend(change.secrets.iter().cloned());
-        self.insert_domain(domain);
+        match &change.configured {
+            Configured::Domain { domain, .. } => drop(self.insert_domain(Domain::clone(domain))),
+            Configured::Account { put, removed } => {
+                for webhook in removed {
+                    self.account.remove(&webhook.id);
+                }
+                self.put_account_webhooks(put.iter().cloned());
+            }
+        }
+    }
+
+    pub(super) fn put_account_webhooks(&mut self, webhooks: impl IntoIterator<Item = Arc<AccountWebhook>>) {
+        self.account.extend(webhooks.into_iter().map(|webhook| (webhook.id, webhook)));
+        self.account_endpoints = WebhookKind::ALL.map(|kind| {
+            let of_kind = self.account.values().filter(|webhook| webhook.kinds.contains(&kind));
+            of_kind.map(|webhook| webhook.endpoint.clone()).collect()
+        });
     }
 
     /// A further domain, without webhooks. Its id was never used before.
@@ -240,6 +225,11 @@ impl Directory {
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.endpoints.values()
     }
+
+    /// Endpoints from which on there is no further one.
+    pub(super) fn max_endpoints(&self) -> usize {
+        self.caps.endpoints
+    }
 }
 
 /// A sending domain and its webhooks.
@@ -247,13 +237,16 @@ impl Directory {
 pub struct Domain {
     id: DomainId,
     name: Arc<str>,
-    webhooks: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
+    /// Those that are set.
+    webhooks: BTreeMap<HookKind, Vec<Arc<Endpoint>>>,
+    /// Whether it may have legacy webhooks.
+    legacy: bool,
     secrets: BTreeMap<EndpointId, EndpointSecrets>,
 }
 
 impl Domain {
     pub(super) fn new(id: DomainId, name: &str) -> Self {
-        Self { id, name: name.into(), webhooks: Default::default(), secrets: BTreeMap::new() }
+        Self { id, name: name.into(), webhooks: BTreeMap::new(), legacy: false, secrets: BTreeMap::new() }
     }
 
     /// Its name within the store.
@@ -270,8 +263,8 @@ impl Domain {
 
     /// The endpoints of a webhook in the order in which they were given; empty if it is not set.
     #[must_use]
-    pub fn webhook(&self, kind: WebhookKind) -> &[Arc<Endpoint>] {
-        self.webhooks.get(kind.index()).map_or(&[], Vec::as_slice)
+    pub fn webhook<K: Into<HookKind>>(&self, kind: K) -> &[Arc<Endpoint>] {
+        self.webhooks.get(&kind.into()).map_or(&[], Vec::as_slice)
     }
 
     /// Its Standard Webhooks secrets for an endpoint that is in one of its webhooks, or was not long ago.
@@ -284,36 +277,59 @@ impl Domain {
         self.secrets.insert(endpoint, secrets);
     }
 
-    pub(super) fn set_webhook(&mut self, kind: WebhookKind, endpoints: Vec<Arc<Endpoint>>) {
-        if let Some(webhook) = self.webhooks.get_mut(kind.index()) {
-            *webhook = endpoints;
+    /// Every webhook that is set.
+    pub fn webhooks(&self) -> impl Iterator<Item = (HookKind, &[Arc<Endpoint>])> {
+        self.webhooks.iter().map(|(kind, endpoints)| (*kind, endpoints.as_slice()))
+    }
+
+    /// The endpoints of all its webhooks, those first that are in no legacy one.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.webhooks.values().flatten()
+    }
+
+    /// Whether it may have legacy webhooks.
+    #[must_use]
+    pub fn has_legacy(&self) -> bool {
+        self.legacy
+    }
+
+    /// How many URLs its legacy webhooks have.
+    #[must_use]
+    pub fn legacy_urls(&self) -> usize {
+        let legacy = self.webhooks.iter().filter(|(kind, _)| matches!(kind, HookKind::Legacy(_)));
+        legacy.map(|(_, endpoints)| endpoints.len()).sum()
+    }
+
+    pub(super) fn allow_legacy(&mut self, allowed: bool) {
+        self.legacy = allowed;
+    }
+
+    pub(super) fn set_webhook(&mut self, kind: HookKind, endpoints: Vec<Arc<Endpoint>>) {
+        if endpoints.is_empty() {
+            self.webhooks.remove(&kind);
+        } else {
+            self.webhooks.insert(kind, endpoints);
         }
     }
-}
 
-/// What a request asks of a webhook.
-pub(super) enum WebhookEdit {
-    /// Set it, if it is not set.
-    Create(Vec<EndpointUrl>),
-    /// Set it anew, if it is set.
-    Replace(Vec<EndpointUrl>),
-    /// Take it away, if it is set.
-    Delete,
-}
+    /// Adds an endpoint to a webhook; whether it was not there.
+    pub(super) fn add(&mut self, kind: WebhookKind, endpoint: &Arc<Endpoint>) -> bool {
+        let is_new = !has(self.webhook(kind), endpoint);
+        if is_new {
+            self.webhooks.entry(kind.into()).or_default().push(endpoint.clone());
+        }
+        is_new
+    }
 
-/// What an edit of a webhook comes to.
-pub(super) struct WebhookChange {
-    /// The domain as it was.
-    pub(super) domain: Arc<Domain>,
-    pub(super) kind: WebhookKind,
-    /// The webhook's endpoints from now on.
-    pub(super) after: Vec<Arc<Endpoint>>,
-    /// Those of `after` that the store does not have yet.
-    pub(super) made: Vec<Arc<Endpoint>>,
-    /// Endpoints no longer in the webhook: their pending deliveries are to be cancelled.
-    pub(super) removed: Vec<Arc<Endpoint>>,
-    /// The domain's secrets for those of `after` that it had none for.
-    pub(super) secrets: Vec<(EndpointId, EndpointSecrets)>,
+    /// Takes an endpoint out of a webhook; whether it was there.
+    pub(super) fn take(&mut self, kind: WebhookKind, endpoint: &Endpoint) -> bool {
+        let mut endpoints = self.webhook(kind).to_vec();
+        let before = endpoints.len();
+        endpoints.retain(|known| known.id() != endpoint.id());
+        let was_there = endpoints.len() < before;
+        self.set_webhook(kind.into(), endpoints);
+        was_there
+    }
 }
 
 /// Why a domain was not made or deleted.
@@ -359,8 +375,14 @@ pub enum WebhookError {
     NotSet,
     /// The webhook does not have this URL.
     UnknownUrl,
-    /// More than [`MAX_URLS`] different URLs.
-    TooManyUrls,
+    /// The webhook of this kind has this URL already.
+    HasUrl(WebhookKind),
+    /// The webhook of this kind would have more than its [`max_urls`](HookKind::max_urls).
+    TooManyUrls(HookKind),
+    /// The domain may not have legacy webhooks.
+    NoLegacy,
+    /// The domain still has legacy webhooks.
+    LegacyInUse,
     /// The account has as many endpoints as it can have.
     TooManyEndpoints {
         /// The limit.
@@ -385,7 +407,14 @@ impl fmt::Display for WebhookError {
             Self::UnknownUrl => {
                 f.write_str("the webhook does not have this URL; its list shows those it has")
             }
-            Self::TooManyUrls => write!(f, "a webhook has at most {MAX_URLS} URLs"),
+            Self::HasUrl(kind) => write!(f, "the webhook '{kind}' has this URL already"),
+            Self::TooManyUrls(kind) => {
+                write!(f, "the webhook '{kind}' can have no more than {} of them", kind.max_urls())
+            }
+            Self::NoLegacy => {
+                f.write_str("legacy webhooks are switched off for the domain; switch them on first")
+            }
+            Self::LegacyInUse => f.write_str("the domain still has legacy webhooks; delete them first"),
             Self::TooManyEndpoints { limit } => write!(
                 f,
                 "the account's webhooks have {limit} different URLs, which is the limit; take some away, and \

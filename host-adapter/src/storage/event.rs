@@ -3,12 +3,13 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use sealpost_core::{EventKind, WebhookKind};
+use sealpost_core::{EventKind, LegacyKind, WebhookKind};
 
 use super::{
-    StoreError,
+    Directory, HookKind, StoreError,
     delivery::{Delivery, DeliveryId, Endpoint},
     directory::Domain,
+    webhooks::has,
 };
 use crate::filter::{Facts, Filter};
 
@@ -27,6 +28,8 @@ pub struct NewEvent {
     pub kind: EventKind,
     /// The webhook that it fires; `None` for kinds that have none.
     pub webhook: Option<WebhookKind>,
+    /// The legacy webhook that it fires beside it.
+    pub legacy: Option<LegacyKind>,
     /// The completed event-data.
     pub data: Bytes,
     /// What the store indexes of it: [`Facts::of_data`] of `data`.
@@ -36,15 +39,29 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// Where it goes: the webhook that it fires, with each of its endpoints.
-    pub(super) fn endpoints<'a>(&self, domain: &'a Domain) -> Vec<(WebhookKind, &'a Arc<Endpoint>)> {
-        let Some(kind) = self.webhook else { return Vec::new() };
-        domain.webhook(kind).iter().map(|endpoint| (kind, endpoint)).collect()
+    /// Where it goes: to each endpoint of the webhook that it fires, in the domain or in the account, once; and to
+    /// that of its legacy webhook, be it one of these or not. At most [`MAX_FAN_OUT`](super::MAX_FAN_OUT).
+    pub(super) fn endpoints<'a>(
+        &self,
+        directory: &'a Directory,
+        domain: &'a Domain,
+    ) -> Vec<(HookKind, &'a Arc<Endpoint>)> {
+        let mut all = Vec::new();
+        if let Some(kind) = self.webhook {
+            let own = domain.webhook(kind);
+            all.extend(own.iter().map(|endpoint| (HookKind::from(kind), endpoint)));
+            let inherited = directory.account_endpoints(kind).iter().filter(|endpoint| !has(own, endpoint));
+            all.extend(inherited.map(|endpoint| (HookKind::from(kind), endpoint)));
+        }
+        if let Some(kind) = self.legacy {
+            all.extend(domain.webhook(kind).iter().map(|endpoint| (HookKind::from(kind), endpoint)));
+        }
+        all
     }
 
     /// How many deliveries it makes.
-    pub(super) fn fan_out(&self, domain: &Domain) -> u8 {
-        u8::try_from(self.endpoints(domain).len()).unwrap_or(u8::MAX)
+    pub(super) fn fan_out(&self, directory: &Directory, domain: &Domain) -> u8 {
+        u8::try_from(self.endpoints(directory, domain).len()).unwrap_or(u8::MAX)
     }
 
     /// One of its deliveries, before the first attempt, which is due at once.
@@ -52,7 +69,7 @@ impl NewEvent {
         &self,
         id: DeliveryId,
         domain: &Domain,
-        kind: WebhookKind,
+        kind: HookKind,
         endpoint: &Arc<Endpoint>,
         accepted_at: i64,
     ) -> Delivery {
@@ -60,6 +77,7 @@ impl NewEvent {
             id,
             endpoint: endpoint.clone(),
             domain: domain.name().clone(),
+            domain_id: domain.id(),
             event_id: self.id.clone(),
             kind,
             data: self.data.clone(),

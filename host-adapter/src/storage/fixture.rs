@@ -184,6 +184,7 @@ pub(super) fn event_at(id: &str, timestamp: i64) -> NewEvent {
         timestamp,
         kind: EventKind::Clicked,
         webhook: Some(CLICKED),
+        legacy: None,
         facts: Facts::of_data(&data),
         data,
         digest,

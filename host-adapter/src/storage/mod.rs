@@ -50,8 +50,12 @@
 //! translate them to their monotonic clock.
 //!
 //! # Changing endpoints
-//! Taking an endpoint out of a webhook cancels the deliveries that it had by then, and none that come after
-//! the same URL is set again. The cancellation is durable with the change and worked off in slices, so that
+//! An event goes to each endpoint of the webhook that it fires once, whether its domain has it there, or the
+//! account, or both; and beside that to the endpoint of the domain's legacy webhook, in another format. When an
+//! endpoint is taken out of a webhook, the domain's or the account's, and a domain's events of that kind no longer
+//! go to it, the deliveries that it had of them by then are cancelled, and none that come after the same URL is set
+//! again. Where the other of the two still has it there, nothing is cancelled. Nor is anything of another kind or
+//! format. The cancellation is durable with the change and worked off in slices, so that
 //! a million of them never block an append; a delivery that it covers is never handed out again. The shard
 //! is told by [`ToShard::Cancelled`]. It and the slices may meet: whoever comes first counts.
 //!
@@ -85,6 +89,7 @@
 //! Retention works in slices of so many events, and of about 8 MiB of event-data. It goes by the wall clock
 //! at which an event was accepted; where that clock was ahead, an event stays longer, and nothing else does.
 
+pub mod account_webhook;
 pub mod accounting;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -95,6 +100,7 @@ pub mod endpoint_secrets;
 pub mod event;
 #[cfg(test)]
 mod fixture;
+pub mod hook;
 pub mod identity;
 pub mod key;
 pub mod memory;
@@ -103,17 +109,22 @@ mod postings;
 pub mod settings;
 pub mod sqlite;
 pub mod store;
+pub mod webhooks;
 mod window;
 
 use std::{fmt, time::SystemTime};
 
+pub use account_webhook::{AccountWebhook, AccountWebhookId};
 pub use accounting::Accounting;
-pub use delivery::{Delivery, DeliveryId, Endpoint, EndpointId, EndpointUrl, Settled, ToShard};
+pub use delivery::{
+    Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
+};
 pub use directory::{Directory, Domain, DomainError, DomainId, MAX_URLS, WebhookError};
 pub use endpoint_secrets::EndpointSecrets;
 pub use event::{
     AppendError, Appended, Conflict, EventQuery, NewEvent, Position, QueryError, Seq, StoredEvent,
 };
+pub use hook::HookKind;
 pub use identity::Identity;
 pub use key::{ApiKey, KeyError};
 pub use memory::Memory;
@@ -121,6 +132,7 @@ pub use outbox::Inbox;
 pub use settings::Settings;
 pub use sqlite::{OpenCause, OpenError, Sqlite};
 pub use store::Store;
+pub use webhooks::{AccountDraft, AccountEdit, WebhookEdit};
 
 /// What one slice of retention did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

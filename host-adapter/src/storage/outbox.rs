@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{
     delivery::{Delivery, DeliveryId, Endpoint, ToShard},
     directory::Directory,
+    webhooks::Withdrawn,
 };
 
 /// Where a shard hears from the store. Ends when the store is closed.
@@ -40,6 +41,13 @@ impl Outbox {
         for (shard, deliveries) in by_shard {
             self.send(shard, ToShard::Claimed(deliveries));
         }
+    }
+
+    /// Tells the shard of an endpoint which of its deliveries below an id are cancelled.
+    pub(super) fn cancelled(&self, withdrawn: &Withdrawn, below: DeliveryId) {
+        let Withdrawn { endpoint, domains, kind } = withdrawn;
+        let (id, domains) = (endpoint.id(), domains.clone());
+        self.tell(endpoint, ToShard::Cancelled { endpoint: id, domains, kind: *kind, below });
     }
 
     pub(super) fn tell(&self, endpoint: &Endpoint, message: ToShard) {

@@ -2,12 +2,12 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use sealpost_core::WebhookKind;
-
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, Memory, NewEvent,
-    OpenError, QueryError, Retained, Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
+    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain,
+    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox,
+    KeyError, Memory, NewEvent, OpenError, QueryError, Retained, Seq, Settings, Settled, Sqlite, StoreError,
+    StoredEvent, WebhookEdit, WebhookError,
+    webhooks::{Configured, Edit, WebhookChange},
 };
 use crate::secrets::{MasterKey, Secret};
 
@@ -93,36 +93,34 @@ impl Store {
     /// endpoints means that endpoint; the same URL twice counts once. Returns the webhook's endpoints.
     ///
     /// # Errors
-    /// Unknown domain, webhook already set, more than [`MAX_URLS`](super::MAX_URLS), too many endpoints in
+    /// Unknown domain, webhook already set, more than [`max_urls`](HookKind::max_urls), too many endpoints in
     /// all, or the store cannot write.
     pub async fn create_webhook(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: impl Into<HookKind>,
         urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        match self {
-            Self::Sqlite(store) => store.create_webhook(domain, kind, urls).await,
-            Self::Memory(store) => store.create_webhook(domain, kind, urls),
-        }
+        let kind = kind.into();
+        let domain = self.edit_webhooks(domain, WebhookEdit::Create(kind, urls)).await?;
+        Ok(domain.webhook(kind).to_vec())
     }
 
     /// Replaces the URLs of a webhook that is set, and cancels the pending deliveries of those that are
     /// gone. URLs are understood as in [`Store::create_webhook`]. Returns the webhook's endpoints.
     ///
     /// # Errors
-    /// Unknown domain, webhook not set, more than [`MAX_URLS`](super::MAX_URLS), too many endpoints in all,
+    /// Unknown domain, webhook not set, more than [`max_urls`](HookKind::max_urls), too many endpoints in all,
     /// or the store cannot write.
     pub async fn replace_webhook(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: impl Into<HookKind>,
         urls: Vec<EndpointUrl>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        match self {
-            Self::Sqlite(store) => store.replace_webhook(domain, kind, urls).await,
-            Self::Memory(store) => store.replace_webhook(domain, kind, urls),
-        }
+        let kind = kind.into();
+        let domain = self.edit_webhooks(domain, WebhookEdit::Replace(kind, urls)).await?;
+        Ok(domain.webhook(kind).to_vec())
     }
 
     /// Takes a webhook away and cancels its pending deliveries. Returns the endpoints that it had.
@@ -132,11 +130,45 @@ impl Store {
     pub async fn delete_webhook(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: impl Into<HookKind>,
     ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+        match self.edit(Edit::Domain(domain.to_owned(), WebhookEdit::Delete(kind.into()))).await?.configured {
+            Configured::Domain { removed, .. } => Ok(removed),
+            Configured::Account { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes webhooks of a domain, all that the edit names or none; the domain as it is then. Cancels what is
+    /// pending for the URLs that are gone.
+    ///
+    /// # Errors
+    /// Unknown domain, what the edit asks for is not as it must be, too many URLs, or the store cannot write.
+    pub async fn edit_webhooks(&self, domain: &str, edit: WebhookEdit) -> Result<Arc<Domain>, WebhookError> {
+        match self.edit(Edit::Domain(domain.to_owned(), edit)).await?.configured {
+            Configured::Domain { domain, .. } => Ok(domain),
+            Configured::Account { .. } => Err(WebhookError::UnknownDomain),
+        }
+    }
+
+    /// Changes webhooks of the account; the one that was made or changed, if the edit was about that. Cancels what
+    /// is pending for the URLs that are gone, in the domains that do not have them too.
+    ///
+    /// # Errors
+    /// What the edit asks for is not as it must be, too many URLs, or the store cannot write.
+    pub async fn edit_account_webhooks(
+        &self,
+        edit: AccountEdit,
+    ) -> Result<Option<Arc<AccountWebhook>>, WebhookError> {
+        match self.edit(Edit::Account(edit)).await?.configured {
+            Configured::Account { put, .. } => Ok(put),
+            Configured::Domain { .. } => Ok(None),
+        }
+    }
+
+    async fn edit(&self, edit: Edit) -> Result<WebhookChange, WebhookError> {
         match self {
-            Self::Sqlite(store) => store.delete_webhook(domain, kind).await,
-            Self::Memory(store) => store.delete_webhook(domain, kind),
+            Self::Sqlite(store) => store.edit(edit).await,
+            Self::Memory(store) => store.edit(&edit),
         }
     }
 
@@ -160,10 +192,11 @@ impl Store {
     pub async fn rotate_secret(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: impl Into<HookKind>,
         url: EndpointUrl,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
+        let kind = kind.into();
         match self {
             Self::Sqlite(store) => store.rotate_secret(domain, kind, url, overlap).await,
             Self::Memory(store) => store.rotate_secret(domain, kind, &url, overlap),

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use sealpost_core::endpoint::{Host, Scheme};
 use sealpost_core::host::Transport;
 use sealpost_core::http::{Header, HeaderError, RequestHead};
-use sealpost_core::{Gone, Payload, Url};
+use sealpost_core::{Body, Gone, Url};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
@@ -66,7 +66,7 @@ impl Client {
         })
     }
 
-    /// Posts a payload once, with `headers` beside those that every request has (`Host`, `Authorization` from the
+    /// Posts a payload of either format once, with `headers` beside those that every request has (`Host`, `Authorization` from the
     /// URL's credentials, `Content-Type`, `User-Agent`, `Accept`, `Content-Length`), and reads the answer.
     ///
     /// A request on a reused connection that the receiver closed without a byte of answer is sent again on a new
@@ -75,13 +75,8 @@ impl Client {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Answer {
-        Answer::new(self.attempt(&self.deliveries, to, headers, payload).await, self.gone)
+    pub async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Answer {
+        Answer::new(self.attempt(&self.deliveries, to, headers, body).await, self.gone)
     }
 
     /// Posts a payload for a call of the API that waits for the answer, as [`post`](Self::post) does; names are
@@ -89,13 +84,8 @@ impl Client {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn test<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Answer {
-        Answer::new(self.attempt(&self.api, to, headers, payload).await, self.gone)
+    pub async fn test<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Answer {
+        Answer::new(self.attempt(&self.api, to, headers, body).await, self.gone)
     }
 
     /// Judges an endpoint that is about to be saved: what its URL says, and what its name resolves to. A name
@@ -128,17 +118,17 @@ impl Client {
         self.pool.len()
     }
 
-    async fn attempt<D: AsRef<[u8]>>(
+    async fn attempt<B: Body>(
         &self,
         resolver: &Resolver,
         url: &Url<'_>,
         headers: &[Header<'_>],
-        payload: &Payload<D>,
+        body: &B,
     ) -> Result<Reply, Failure> {
         let started = Instant::now();
         let deadline = started + self.deadline;
-        let headers = self.headers(headers)?;
-        let head = RequestHead { url, headers: &headers, content_length: payload.len() };
+        let headers = self.headers(body.content_type(), headers)?;
+        let head = RequestHead { url, headers: &headers, content_length: body.len() };
         let origin = Origin::of(url);
 
         self.guard.check_url(url).map_err(Failure::Denied)?;
@@ -149,7 +139,7 @@ impl Client {
             pooled = self.pool.take_vetted(&origin, &addresses, started);
         }
         if let Some(connection) = pooled {
-            match self.exchange(connection, &origin, &head, payload, deadline).await {
+            match self.exchange(connection, &origin, &head, body, deadline).await {
                 Err(Failure::Unanswered) => {}
                 answered => return answered,
             }
@@ -158,12 +148,12 @@ impl Client {
             addresses = within(deadline, self.vet(resolver, url), Failure::ConnectTimeout).await?;
         }
         let connection = within(deadline, self.connect(url, &addresses), Failure::ConnectTimeout).await?;
-        self.exchange(connection, &origin, &head, payload, deadline).await
+        self.exchange(connection, &origin, &head, body, deadline).await
     }
 
-    fn headers<'a>(&'a self, more: &[Header<'a>]) -> Result<Vec<Header<'a>>, Failure> {
+    fn headers<'a>(&'a self, content_type: &'a str, more: &[Header<'a>]) -> Result<Vec<Header<'a>>, Failure> {
         let usual = [
-            Header::new("Content-Type", "application/json"),
+            Header::new("Content-Type", content_type),
             Header::new("User-Agent", &self.user_agent),
             Header::new("Accept", "*/*"),
         ];
@@ -215,15 +205,15 @@ impl Client {
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    async fn exchange<D: AsRef<[u8]>>(
+    async fn exchange<B: Body>(
         &self,
         mut connection: Connection,
         origin: &Origin,
         head: &RequestHead<'_>,
-        payload: &Payload<D>,
+        body: &B,
         deadline: Instant,
     ) -> Result<Reply, Failure> {
-        let reply = connection.exchange(head, payload, deadline).await?;
+        let reply = connection.exchange(head, body, deadline).await?;
         if reply.reusable {
             self.pool.put(origin.clone(), connection, Instant::now());
         }
@@ -234,13 +224,8 @@ impl Client {
 impl Transport for Client {
     type Answer = Answer;
 
-    async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Answer {
-        Self::post(self, to, headers, payload).await
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Answer {
+        Self::post(self, to, headers, body).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-use sealpost_core::http::{Body, RequestHead, ResponseHead, RetryAfter};
-use sealpost_core::{Duration, Payload};
+use sealpost_core::http::{Body as Response, RequestHead, ResponseHead, RetryAfter};
+use sealpost_core::{Body, Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout_at;
 
@@ -42,14 +42,14 @@ impl Connection {
     /// Sends a request and reads the answer. Its head has to come before `deadline`, and decides. The body
     /// decides no more than whether the connection can be used again: not when it is longer than
     /// `max_response`, broken, cut off, or late.
-    pub(super) async fn exchange<D: AsRef<[u8]>>(
+    pub(super) async fn exchange<B: Body>(
         &mut self,
         head: &RequestHead<'_>,
-        payload: &Payload<D>,
+        body: &B,
         deadline: Instant,
     ) -> Result<Reply, Failure> {
         let answered = async {
-            let sent = self.send(head, payload).await?;
+            let sent = self.send(head, body).await?;
             // A receiver may refuse before it has read everything: its answer counts, whether or not all was sent.
             Ok((sent.is_ok(), self.receive().await?))
         };
@@ -60,17 +60,13 @@ impl Connection {
         Ok(Reply { status, retry_after, reusable: sent && drained })
     }
 
-    /// Head, signed prefix, event-data and the last brace in as few writes as the socket allows: one.
-    async fn send<D: AsRef<[u8]>>(
-        &mut self,
-        head: &RequestHead<'_>,
-        payload: &Payload<D>,
-    ) -> Result<io::Result<()>, Failure> {
+    /// Head and body, of a payload its signed part and the event, in as few writes as the socket allows: one.
+    async fn send<B: Body>(&mut self, head: &RequestHead<'_>, body: &B) -> Result<io::Result<()>, Failure> {
         let head = head
             .write(&mut self.buffer)
             .map_err(|_| Failure::Protocol("the URL and the headers are too long for a request"))?;
-        let [prefix, event_data, end] = payload.chunks();
-        let mut slices = [head, prefix, event_data, end].map(IoSlice::new);
+        let [first, second, third] = body.chunks();
+        let mut slices = [head, first, second, third].map(IoSlice::new);
         Ok(write_all(&mut self.stream, &mut slices).await)
     }
 
@@ -157,7 +153,7 @@ struct Head {
     interim: bool,
     keep_alive: bool,
     retry_after: Option<Duration>,
-    body: Body,
+    body: Response,
     /// How many bytes behind the head have been read already.
     rest: usize,
 }

@@ -8,7 +8,7 @@
 use embedded_io_async::{Read, Write};
 use sealpost_core::host::Transport;
 use sealpost_core::http::{Header, RequestHead, ResponseHead};
-use sealpost_core::{Fault, Gone, Outcome, Payload, Url};
+use sealpost_core::{Body, Fault, Gone, Outcome, Url};
 
 /// The longest head, in and out, that this line is used for.
 const MAX_HEAD: usize = 256;
@@ -20,18 +20,13 @@ pub struct AsyncLine<S>(pub S);
 impl<S: Read + Write + Copy> Transport for AsyncLine<S> {
     type Answer = Outcome;
 
-    async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Outcome {
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Outcome {
         let mut line = self.0;
         // For the head that goes out and, after it, for the one that comes in.
         let mut buffer = [0; MAX_HEAD];
-        let head = RequestHead { url: to, headers, content_length: payload.len() }.write(&mut buffer);
+        let head = RequestHead { url: to, headers, content_length: body.len() }.write(&mut buffer);
         let sent = match head {
-            Ok(head) => send(&mut line, head, payload).await,
+            Ok(head) => send(&mut line, head, body).await,
             Err(_) => Err(Fault::Protocol),
         };
         let status = match sent {
@@ -42,13 +37,9 @@ impl<S: Read + Write + Copy> Transport for AsyncLine<S> {
     }
 }
 
-async fn send<S: Write, D: AsRef<[u8]>>(
-    line: &mut S,
-    head: &[u8],
-    payload: &Payload<D>,
-) -> Result<(), Fault> {
-    let [prefix, event_data, end] = payload.chunks();
-    for mut rest in [head, prefix, event_data, end] {
+async fn send<S: Write, B: Body>(line: &mut S, head: &[u8], body: &B) -> Result<(), Fault> {
+    let [first, second, third] = body.chunks();
+    for mut rest in [head, first, second, third] {
         // Not `write_all`, which panics where a line takes nothing.
         while !rest.is_empty() {
             let taken = line.write(rest).await.map_err(|_| Fault::Closed)?;

@@ -3,7 +3,7 @@
 use embedded_io::{Read, Write};
 use sealpost_core::host::Transport;
 use sealpost_core::http::{Header, RequestHead, ResponseHead};
-use sealpost_core::{Fault, Gone, Outcome, Payload, Url};
+use sealpost_core::{Body, Fault, Gone, Outcome, Url};
 
 /// The longest head, in and out, that this line is used for.
 const MAX_HEAD: usize = 256;
@@ -15,13 +15,8 @@ pub struct Line<S>(pub S);
 impl<S: Read + Write + Copy> Transport for Line<S> {
     type Answer = Outcome;
 
-    async fn post<D: AsRef<[u8]>>(
-        &self,
-        to: &Url<'_>,
-        headers: &[Header<'_>],
-        payload: &Payload<D>,
-    ) -> Outcome {
-        match exchange(&mut self.0.clone(), to, headers, payload) {
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Outcome {
+        match exchange(&mut self.0.clone(), to, headers, body) {
             Ok(status) => {
                 defmt::info!("POST {=str}: {=u16}", to.path_and_query(), status);
                 Outcome::from_status(status, None, Gone::Retry)
@@ -36,28 +31,28 @@ impl<S: Read + Write + Copy> Transport for Line<S> {
 
 /// Out of line, so that the buffer is on the stack for no longer than it is used.
 #[inline(never)]
-fn exchange<S: Read + Write, D: AsRef<[u8]>>(
+fn exchange<S: Read + Write, B: Body>(
     line: &mut S,
     to: &Url<'_>,
     headers: &[Header<'_>],
-    payload: &Payload<D>,
+    body: &B,
 ) -> Result<u16, Fault> {
     // For the head that goes out and, after it, for the one that comes in.
     let mut buffer = [0; MAX_HEAD];
-    send(line, &mut buffer, to, headers, payload)?;
+    send(line, &mut buffer, to, headers, body)?;
     answer(line, &mut buffer)
 }
 
-fn send<S: Write, D: AsRef<[u8]>>(
+fn send<S: Write, B: Body>(
     line: &mut S,
     buffer: &mut [u8],
     to: &Url<'_>,
     headers: &[Header<'_>],
-    payload: &Payload<D>,
+    body: &B,
 ) -> Result<(), Fault> {
-    let head = RequestHead { url: to, headers, content_length: payload.len() }.write(buffer);
+    let head = RequestHead { url: to, headers, content_length: body.len() }.write(buffer);
     line.write(head.map_err(|_| Fault::Protocol)?).map_err(|_| Fault::Closed)?;
-    payload.write_to(line).map_err(|_| Fault::Closed)
+    body.write_to(line).map_err(|_| Fault::Closed)
 }
 
 /// The status of the answer, of which nothing is left on the line.

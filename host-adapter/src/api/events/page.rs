@@ -150,6 +150,7 @@ mod tests {
             timestamp: at.into(),
             kind: EventKind::Opened,
             webhook: None,
+            legacy: None,
             facts: Facts::default(),
             data: large.clone(),
             digest: [at; 32],

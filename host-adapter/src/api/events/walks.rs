@@ -51,6 +51,7 @@ impl World {
                 timestamp,
                 kind,
                 webhook: None,
+                legacy: None,
                 facts: Facts::of_data(&data),
                 data,
                 digest: [0; 32],

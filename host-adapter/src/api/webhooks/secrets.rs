@@ -7,9 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::OfType;
+use super::OfWebhook;
 use crate::api::App;
-use crate::api::caller::OfDomain;
 use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
@@ -40,8 +39,7 @@ impl Shown {
 
 pub(super) async fn show(
     State(app): State<App>,
-    OfDomain(domain): OfDomain,
-    OfType(kind): OfType,
+    OfWebhook(domain, kind): OfWebhook,
 ) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Secrets {
@@ -61,8 +59,7 @@ pub(super) async fn show(
 /// A new secret for one URL. For the time of the overlap every POST is signed with both.
 pub(super) async fn rotate(
     State(app): State<App>,
-    OfDomain(domain): OfDomain,
-    OfType(kind): OfType,
+    OfWebhook(domain, kind): OfWebhook,
     form: Form,
 ) -> Result<Response, Error> {
     #[derive(Serialize)]

@@ -9,24 +9,24 @@ use sealpost_core::event::Completion;
 use sealpost_core::host::Clock as _;
 use sealpost_core::json;
 use sealpost_core::sign::{SigningKey, Token};
-use sealpost_core::{Payload, Url, WebhookKind};
+use sealpost_core::{LegacyKind, Url};
 use serde::Serialize;
 
-use super::{OfType, url};
+use super::{OfWebhook, url};
 use crate::api::App;
-use crate::api::caller::OfDomain;
 use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
 use crate::entropy;
+use crate::format::Format;
 use crate::ingest;
 use crate::samples;
 use crate::standard_webhooks::StandardHeaders;
+use crate::storage::HookKind;
 
 pub(super) async fn test(
     State(app): State<App>,
-    OfDomain(domain): OfDomain,
-    OfType(kind): OfType,
+    OfWebhook(domain, kind): OfWebhook,
     form: Form,
 ) -> Result<Response, Error> {
     #[derive(Serialize)]
@@ -35,8 +35,8 @@ pub(super) async fn test(
         message: String,
     }
 
-    let vetted = url::vet(&app, &domain, form.required("url")?.trim()).await?;
-    let endpoint = url::known(&domain, &vetted);
+    let vetted = url::vet(&app, domain.endpoints(), form.required("url")?.trim()).await?;
+    let endpoint = url::known(domain.endpoints(), &vetted);
     let target = endpoint.as_ref().map_or(&vetted, |endpoint| endpoint.url());
     let parsed = Url::parse(target.expose()).map_err(|_| Error::Internal)?;
 
@@ -52,9 +52,10 @@ pub(super) async fn test(
     let directory = app.store().directory();
     let key = directory.signing_key().and_then(|key| SigningKey::new(key.expose().as_bytes()).ok());
     let block = key.ok_or(Error::NoSigningKey)?.sign(now, Token::from_entropy(entropy::bytes()));
-    let payload = Payload::new(&block, data);
+    let payload = Format::new(kind, data, &block).ok_or(Error::Internal)?;
     let secrets = endpoint.as_ref().and_then(|endpoint| domain.secrets(endpoint.id()));
-    let standard = secrets.and_then(|secrets| StandardHeaders::sign(secrets, &id, now, &payload));
+    let message = payload.message_id(&id);
+    let standard = secrets.and_then(|secrets| StandardHeaders::sign(secrets, &message, now, &payload));
     let headers = standard.as_ref().map(StandardHeaders::headers).unwrap_or_default();
 
     let answer = app.client().test(&parsed, &headers, &payload).await;
@@ -66,13 +67,19 @@ pub(super) async fn test(
 }
 
 /// The sample event of this type, completed; there is one for each.
-fn sample(kind: WebhookKind, completion: &Completion<'_>) -> Option<Bytes> {
-    let raw = json::check(samples::of(kind).as_bytes()).ok()?;
+fn sample(kind: HookKind, completion: &Completion<'_>) -> Option<Bytes> {
+    let sample = match kind {
+        HookKind::Current(kind) => samples::of(kind),
+        HookKind::Legacy(LegacyKind::Drop) => samples::named("suppressed")?,
+        HookKind::Legacy(kind) => samples::of(kind.webhook()),
+    };
+    let raw = json::check(sample.as_bytes()).ok()?;
     ingest::completed(raw, completion).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use sealpost_core::WebhookKind;
     use sealpost_core::sign::{DEFAULT_WINDOW, ReplayGuard, SigningKey, verify};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;

@@ -3,19 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sealpost_core::{Url, WebhookKind};
+use sealpost_core::Url;
 
 use crate::api::App;
 use crate::api::error::Error;
-use crate::storage::{Domain, Endpoint, EndpointUrl};
+use crate::storage::{Endpoint, EndpointUrl};
 use crate::transport::normalise;
 
-/// The URL in normal form, if webhooks of this domain may be sent to it.
-pub(super) async fn vet(app: &App, domain: &Domain, text: &str) -> Result<EndpointUrl, Error> {
+/// The URL in normal form, if webhooks may be sent to it. `own` are the endpoints of whoever asks, whose shown forms
+/// are good.
+pub(in crate::api) async fn vet(
+    app: &App,
+    own: impl IntoIterator<Item = &Arc<Endpoint>>,
+    text: &str,
+) -> Result<EndpointUrl, Error> {
     let bad = |reason: &dyn fmt::Display| Error::BadUrl { shown: shown(text), reason: reason.to_string() };
     let normal = normalise(text).map_err(|error| bad(&error))?;
     let url = EndpointUrl::new(&normal);
-    if is_masked(&url) && known(domain, &url).is_none() {
+    if is_masked(&url) && known(own, &url).is_none() {
         return Err(bad(&"its credentials are masked; send the real ones"));
     }
     let parsed = Url::parse(&normal).map_err(|error| bad(&error))?;
@@ -23,10 +28,12 @@ pub(super) async fn vet(app: &App, domain: &Domain, text: &str) -> Result<Endpoi
     Ok(url)
 }
 
-/// The endpoint of the domain that has this URL, or shows it.
-pub(super) fn known(domain: &Domain, url: &EndpointUrl) -> Option<Arc<Endpoint>> {
-    let mut endpoints = WebhookKind::ALL.into_iter().flat_map(|kind| domain.webhook(kind));
-    endpoints.find(|known| known.url() == url || known.url().shown() == url.expose()).cloned()
+/// The endpoint among these that has this URL, or shows it.
+pub(super) fn known<'a>(
+    own: impl IntoIterator<Item = &'a Arc<Endpoint>>,
+    url: &EndpointUrl,
+) -> Option<Arc<Endpoint>> {
+    own.into_iter().find(|known| known.url() == url || known.url().shown() == url.expose()).cloned()
 }
 
 /// Whether a URL is what a listing showed in place of one with credentials.

@@ -30,7 +30,7 @@ async fn an_event_becomes_one_delivery_per_endpoint(mut stage: Fixture) {
     let places: Vec<_> = deliveries.iter().map(|delivery| delivery.endpoint.url().expose()).collect();
     assert_eq!(places, [A, B]);
     for delivery in &deliveries {
-        assert_eq!((&*delivery.event_id, delivery.kind, delivery.attempts), ("one", CLICKED, 0));
+        assert_eq!((&*delivery.event_id, delivery.kind, delivery.attempts), ("one", CLICKED.into(), 0));
         assert_eq!((&*delivery.domain, &delivery.data), (DOMAIN, &event("one").data));
     }
     assert_eq!(stage.listed().await, [event("one").data]);

@@ -6,7 +6,7 @@ use super::{A, B};
 use crate::{
     secrets::Secret,
     storage::{
-        Accounting, ApiKey, DomainError, Settings, ToShard, WebhookError,
+        Accounting, ApiKey, DomainError, Domains, Settings, ToShard, WebhookError,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, settings, urls},
     },
 };
@@ -28,8 +28,9 @@ async fn removing_a_url_cancels_its_deliveries_alone(mut stage: Fixture) {
     let born = stage.claimed().await;
     stage.store.replace_webhook(DOMAIN, CLICKED, urls(&[B])).await.unwrap();
 
-    let ToShard::Cancelled { endpoint, domain, kind, below } = stage.hear().await else { panic!("no word") };
-    assert_eq!((endpoint, &*domain, kind), (endpoints[0].id(), DOMAIN, CLICKED));
+    let ToShard::Cancelled { endpoint, domains, kind, below } = stage.hear().await else { panic!("no word") };
+    let only = Domains::Only(born[0].domain_id);
+    assert_eq!((endpoint, domains, kind), (endpoints[0].id(), only, CLICKED.into()));
     assert!(born.iter().all(|delivery| delivery.id < below));
     stage.until(|store| store.accounting().cancelled == 3).await;
 
@@ -81,7 +82,7 @@ async fn a_webhook_is_created_replaced_and_deleted(stage: Fixture) {
 async fn a_webhook_has_at_most_three_different_urls(stage: Fixture) {
     let four = urls(&[A, B, "https://c.example/", "https://d.example/"]);
     let refused = stage.store.create_webhook(DOMAIN, CLICKED, four).await;
-    assert_eq!(refused.unwrap_err(), WebhookError::TooManyUrls);
+    assert_eq!(refused.unwrap_err(), WebhookError::TooManyUrls(CLICKED.into()));
     assert_eq!(stage.subscribe(&[A, B, A, "https://c.example/", B]).await.len(), 3);
 }
 

@@ -25,6 +25,7 @@ macro_rules! every_store {
 mod append;
 mod configure;
 mod deliveries;
+mod fan_out;
 mod listing;
 mod secrets;
 mod tenants;

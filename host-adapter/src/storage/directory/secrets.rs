@@ -2,11 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sealpost_core::WebhookKind;
-
 use super::{Directory, Domain, WebhookError};
 use crate::storage::{
-    EndpointSecrets,
+    EndpointSecrets, HookKind,
     delivery::{Endpoint, EndpointId, EndpointUrl},
 };
 
@@ -23,7 +21,7 @@ impl Directory {
     pub(in crate::storage) fn plan_rotation(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: HookKind,
         url: &EndpointUrl,
         (now, overlap): (i64, Duration),
     ) -> Result<(Arc<Domain>, EndpointId, EndpointSecrets), WebhookError> {

@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
-use sealpost_core::{Health, WebhookKind};
+use sealpost_core::Health;
 use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, NewEvent, Position,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, Position,
     QueryError, Retained, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
-    directory::WebhookEdit,
     event::{self, Fate},
     outbox::{Outbox, Published},
     wall_millis,
+    webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
 };
 use crate::secrets::Secret;
@@ -91,34 +91,6 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn create_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        urls: Vec<EndpointUrl>,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, &WebhookEdit::Create(urls))?;
-        Ok(self.webhook(domain, kind))
-    }
-
-    pub(super) fn replace_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        urls: Vec<EndpointUrl>,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, &WebhookEdit::Replace(urls))?;
-        Ok(self.webhook(domain, kind))
-    }
-
-    pub(super) fn delete_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, &WebhookEdit::Delete)
-    }
-
     pub(super) fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
         let _tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
@@ -130,7 +102,7 @@ impl Memory {
     pub(super) fn rotate_secret(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: HookKind,
         url: &EndpointUrl,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
@@ -184,14 +156,14 @@ impl Memory {
             return Err(AppendError::Conflicts(conflicts));
         }
         let new = || events.iter().zip(&fates).filter(|(_, fate)| matches!(fate, Fate::New));
-        let deliveries: u64 = new().map(|(event, _)| u64::from(event.fan_out(domain))).sum();
+        let deliveries: u64 = new().map(|(event, _)| u64::from(event.fan_out(&directory, domain))).sum();
         if deliveries > 0 && tables.accounting.pending() + deliveries > self.inner.max_pending {
             return Err(AppendError::Full { limit: self.inner.max_pending });
         }
         let now = wall_millis();
-        let claimed = new().flat_map(|(event, _)| tables.insert(domain, event, now)).collect();
+        let claimed = new().flat_map(|(event, _)| tables.insert(&directory, domain, event, now)).collect();
         self.inner.settle(&mut tables, |outbox| outbox.claimed(claimed));
-        Ok(event::answers(events, fates, |event| event.fan_out(domain)))
+        Ok(event::answers(events, fates, |event| event.fan_out(&directory, domain)))
     }
 
     /// Looks at every event; there are few.
@@ -274,33 +246,22 @@ impl Memory {
         unused.len()
     }
 
-    /// Carries out an edit of a webhook; the endpoints that it removed.
-    fn edit(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        edit: &WebhookEdit,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
+    pub(super) fn edit(&self, edit: &Edit) -> Result<WebhookChange, WebhookError> {
         let mut tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
-        let change = directory.plan(domain, kind, edit)?;
+        let change = directory.plan(edit)?;
         let below = (tables.last + 1) << 4;
-        for removed in &change.removed {
-            tables.cancel(removed.id(), change.domain.id(), kind);
+        for withdrawn in &change.withdrawn {
+            tables.cancel(withdrawn);
         }
         directory.apply(&change);
         self.inner.directory.publish(directory);
         self.inner.settle(&mut tables, |outbox| {
-            for removed in &change.removed {
-                let (endpoint, domain) = (removed.id(), change.domain.name().clone());
-                outbox.tell(removed, ToShard::Cancelled { endpoint, domain, kind, below });
+            for withdrawn in &change.withdrawn {
+                outbox.cancelled(withdrawn, below);
             }
         });
-        Ok(change.removed)
-    }
-
-    fn webhook(&self, domain: &str, kind: WebhookKind) -> Vec<Arc<Endpoint>> {
-        self.directory().domain(domain).map(|domain| domain.webhook(kind).to_vec()).unwrap_or_default()
+        Ok(change)
     }
 }
 

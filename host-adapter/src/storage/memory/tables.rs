@@ -6,11 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use sealpost_core::{Verdict, WebhookKind};
+use sealpost_core::Verdict;
 
 use crate::storage::{
-    Accounting, Delivery, DeliveryId, Domain, DomainId, Endpoint, EndpointId, NewEvent, Retained, Seq,
-    Settled, event::Known, window::Window,
+    Accounting, Delivery, DeliveryId, Directory, Domain, DomainId, Endpoint, EndpointId, HookKind, NewEvent,
+    Retained, Seq, Settled, event::Known, webhooks::Withdrawn, window::Window,
 };
 
 /// Everything, behind one lock.
@@ -38,7 +38,7 @@ pub(super) struct EventRow {
 pub(super) struct PendingRow {
     pub(super) endpoint: EndpointId,
     pub(super) domain: DomainId,
-    pub(super) kind: WebhookKind,
+    pub(super) kind: HookKind,
     pub(super) due: i64,
     pub(super) attempts: u8,
     pub(super) claimed: bool,
@@ -62,9 +62,15 @@ impl Tables {
     }
 
     /// Stores an event with its deliveries; those that are born claimed.
-    pub(super) fn insert(&mut self, domain: &Domain, event: &NewEvent, now: i64) -> Vec<Delivery> {
+    pub(super) fn insert(
+        &mut self,
+        directory: &Directory,
+        domain: &Domain,
+        event: &NewEvent,
+        now: i64,
+    ) -> Vec<Delivery> {
         self.last += 1;
-        let endpoints = event.endpoints(domain);
+        let endpoints = event.endpoints(directory, domain);
         self.ids.insert((domain.id(), event.id.clone()), self.last);
         self.events.insert(
             self.last,
@@ -74,7 +80,7 @@ impl Tables {
                 timestamp: event.timestamp,
                 data: event.data.clone(),
                 digest: event.digest,
-                deliveries: event.fan_out(domain),
+                deliveries: event.fan_out(directory, domain),
                 accepted_at: now,
             },
         );
@@ -118,6 +124,7 @@ impl Tables {
             id,
             endpoint: endpoint.clone(),
             domain: event.domain.clone(),
+            domain_id: row.domain,
             event_id: event.id.clone(),
             kind: row.kind,
             data: event.data.clone(),
@@ -147,9 +154,12 @@ impl Tables {
         }
     }
 
-    pub(super) fn cancel(&mut self, endpoint: EndpointId, domain: DomainId, kind: WebhookKind) {
+    pub(super) fn cancel(&mut self, withdrawn: &Withdrawn) {
+        let (endpoint, kind) = (withdrawn.endpoint.id(), withdrawn.kind);
         let before = self.pending.len();
-        self.pending.retain(|_, row| (row.endpoint, row.domain, row.kind) != (endpoint, domain, kind));
+        self.pending.retain(|_, row| {
+            (row.endpoint, row.kind) != (endpoint, kind) || !withdrawn.domains.cover(row.domain)
+        });
         self.accounting.cancelled += (before - self.pending.len()) as u64;
         let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
         self.window.correct(endpoint, next_due);

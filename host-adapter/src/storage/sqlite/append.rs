@@ -35,15 +35,15 @@ pub(super) fn append(
     if new().next().is_some() && !books.disk.has_room() {
         return Ok(Err(StoreError::Disk.into()));
     }
-    let deliveries: u64 = new().map(|event| u64::from(event.fan_out(domain))).sum();
+    let deliveries: u64 = new().map(|event| u64::from(event.fan_out(directory, domain))).sum();
     if deliveries > 0 && books.counts.accounting.pending() + deliveries > books.max_pending {
         return Ok(Err(AppendError::Full { limit: books.max_pending }));
     }
     let now = wall_millis();
     for event in new() {
-        insert(connection, books, effects, domain, event, now)?;
+        insert(connection, books, effects, (directory, domain), event, now)?;
     }
-    Ok(Ok(event::answers(events, fates, |event| event.fan_out(domain))))
+    Ok(Ok(event::answers(events, fates, |event| event.fan_out(directory, domain))))
 }
 
 fn find(connection: &Connection, domain: DomainId, id: &str) -> rusqlite::Result<Option<Known>> {
@@ -59,12 +59,12 @@ fn insert(
     connection: &Connection,
     books: &mut Books,
     effects: &mut Effects,
-    domain: &Domain,
+    (directory, domain): (&Directory, &Domain),
     event: &NewEvent,
     now: i64,
 ) -> rusqlite::Result<()> {
     let seq = books.counts.last + 1;
-    let endpoints = event.endpoints(domain);
+    let endpoints = event.endpoints(directory, domain);
     connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
         seq.cast_signed(),
         domain.id(),
@@ -72,7 +72,7 @@ fn insert(
         event.timestamp,
         event.kind.as_str(),
         event.digest,
-        event.fan_out(domain),
+        event.fan_out(directory, domain),
         now,
         &*event.data,
     ])?;
@@ -83,9 +83,9 @@ fn insert(
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
         let claimed = books.window.admits(endpoint.id(), now);
         let claim = if claimed { books.token } else { 0 };
-        connection
-            .prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, 0, ?, 0, ?)")?
-            .execute(params![id.cast_signed(), endpoint.id(), domain.id(), kind.as_str(), now, claim])?;
+        connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?.execute(
+            params![id.cast_signed(), endpoint.id(), domain.id(), kind.as_str(), kind.format(), now, claim],
+        )?;
         if claimed {
             books.window.claim(id, endpoint.id(), event.data.len());
             effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));

@@ -3,7 +3,6 @@
 use std::{collections::HashSet, sync::Arc};
 
 use rusqlite::{Connection, params};
-use sealpost_core::WebhookKind;
 
 use super::{
     books::Books,
@@ -12,14 +11,14 @@ use super::{
     endpoint_secrets::{self, Rotation},
     load::{ENDPOINT_SECRET, ENDPOINT_URL, LAST_ENDPOINT, SIGNING_KEY},
     schema::begin,
+    webhooks,
     writer::{Broken, Writer},
 };
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, KeyError, StoreError, ToShard,
-        WebhookError,
-        directory::{WebhookChange, WebhookEdit},
+        ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, KeyError, StoreError, WebhookError,
+        webhooks::{Edit, WebhookChange, Withdrawn},
     },
 };
 
@@ -46,12 +45,10 @@ pub(super) struct Forget {
     pub(super) reply: Reply<Result<usize, StoreError>>,
 }
 
-/// An edit of a webhook, answered by the endpoints that it has then, or had if it was deleted.
+/// An edit of webhooks, answered by what it came to.
 pub(super) struct WebhookRequest {
-    pub(super) domain: String,
-    pub(super) kind: WebhookKind,
-    pub(super) edit: WebhookEdit,
-    pub(super) reply: Reply<Result<Vec<Arc<Endpoint>>, WebhookError>>,
+    pub(super) edit: Edit,
+    pub(super) reply: Reply<Result<WebhookChange, WebhookError>>,
 }
 
 impl Writer {
@@ -60,7 +57,7 @@ impl Writer {
             Configure::Domain { name, reply } => reply.send(self.create_domain(&name)?),
             Configure::DeleteDomain { name, reply } => reply.send(self.delete_domain(&name)?),
             Configure::Webhook(request) => {
-                let result = self.edit_webhook(&request)?;
+                let result = self.edit_webhooks(&request.edit)?;
                 request.reply.send(result);
             }
             Configure::SigningKey { key, reply } => {
@@ -123,28 +120,25 @@ impl Writer {
         Ok(result)
     }
 
-    fn edit_webhook(
-        &mut self,
-        request: &WebhookRequest,
-    ) -> Result<Result<Vec<Arc<Endpoint>>, WebhookError>, Broken> {
-        let WebhookRequest { domain, kind, edit, .. } = request;
-        let change = match self.published.current().plan(domain, *kind, edit) {
+    fn edit_webhooks(&mut self, edit: &Edit) -> Result<Result<WebhookChange, WebhookError>, Broken> {
+        let change = match self.published.current().plan(edit) {
             Ok(change) => change,
             Err(error) => return Ok(Err(error)),
         };
         let sealed = seal(&self.master_key, &change.made);
         let seal =
             |(endpoint, secrets): &(_, _)| endpoint_secrets::seal(&self.master_key, *endpoint, secrets);
-        let secrets: Vec<_> = change.secrets.iter().map(seal).collect();
+        let (domain, secrets) = change.configured.secrets();
+        let secrets: Vec<_> = secrets.iter().map(seal).collect();
         let cancellations = self.change(|connection, books, directory| {
             for (endpoint, columns) in change.made.iter().zip(&sealed) {
                 insert_endpoint(connection, endpoint, columns)?;
             }
             for sealed in &secrets {
-                endpoint_secrets::write(connection, change.domain.id(), sealed)?;
+                endpoint_secrets::write(connection, domain, sealed)?;
             }
-            write_webhook(connection, &change)?;
-            let cancellations = cancel_removed(connection, books, &change)?;
+            webhooks::write(connection, &change.configured)?;
+            let cancellations = cancel(connection, books, &change.withdrawn)?;
             directory.apply(&change);
             Ok(cancellations)
         })?;
@@ -152,13 +146,11 @@ impl Writer {
             Ok(cancellations) => cancellations,
             Err(error) => return Ok(Err(error.into())),
         };
-        for (endpoint, cancellation) in change.removed.iter().zip(&cancellations) {
-            let (domain, below) = (change.domain.name().clone(), cancellation.below.cast_unsigned());
-            let message = ToShard::Cancelled { endpoint: endpoint.id(), domain, kind: change.kind, below };
-            self.outbox.tell(endpoint, message);
+        for (withdrawn, cancellation) in change.withdrawn.iter().zip(&cancellations) {
+            self.outbox.cancelled(withdrawn, cancellation.below.cast_unsigned());
         }
         self.books.cancellations.extend(cancellations);
-        Ok(Ok(if matches!(edit, WebhookEdit::Delete) { change.removed } else { change.after }))
+        Ok(Ok(change))
     }
 
     /// Runs a change in a transaction on a copy of the directory, and publishes the copy after the commit.
@@ -212,31 +204,23 @@ fn insert_endpoint(connection: &Connection, endpoint: &Endpoint, sealed: &Sealed
     Ok(())
 }
 
-fn write_webhook(connection: &Connection, change: &WebhookChange) -> rusqlite::Result<()> {
-    let (domain, kind) = (change.domain.id(), change.kind.as_str());
-    connection.execute("DELETE FROM webhook WHERE domain = ? AND kind = ?", params![domain, kind])?;
-    for (ordinal, endpoint) in (0_u8..).zip(&change.after) {
-        connection.execute(
-            "INSERT INTO webhook VALUES (?, ?, ?, ?)",
-            params![domain, kind, ordinal, endpoint.id()],
-        )?;
-    }
-    Ok(())
-}
-
-fn cancel_removed(
+fn cancel(
     connection: &Connection,
     books: &Books,
-    change: &WebhookChange,
+    withdrawn: &[Withdrawn],
 ) -> rusqlite::Result<Vec<Cancellation>> {
-    let (domain, kind, below) = (change.domain.id(), change.kind, next_id(books).cast_signed());
-    let cancel = |endpoint: &Arc<Endpoint>| {
+    let below = next_id(books).cast_signed();
+    let cancel = |withdrawn: &Withdrawn| {
+        let Withdrawn { endpoint, domains, kind } = withdrawn;
+        let (domain, spared) = webhooks::domains_to_columns(domains);
         let id = connection.query_row(
-            "INSERT INTO cancellation (endpoint, domain, kind, below, reached) VALUES (?, ?, ?, ?, 0) RETURNING id",
-            params![endpoint.id(), domain, kind.as_str(), below],
+            "INSERT INTO cancellation (endpoint, domain, kind, below, reached, spared)
+             VALUES (?, ?, ?, ?, 0, ?) RETURNING id",
+            params![endpoint.id(), domain, kind.as_str(), below, spared],
             |row| row.get(0),
         )?;
-        Ok(Cancellation { id, endpoint: endpoint.id(), domain, kind, below, reached: 0 })
+        let domains = domains.clone();
+        Ok(Cancellation { id, endpoint: endpoint.id(), domains, kind: *kind, below, reached: 0 })
     };
-    change.removed.iter().map(cancel).collect()
+    withdrawn.iter().map(cancel).collect()
 }

@@ -3,26 +3,27 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sealpost_core::{Health, Verdict, WebhookKind};
+use sealpost_core::{Health, Verdict};
 
 use super::{
     books::{Books, Effects},
-    load,
+    webhooks,
 };
 use crate::storage::{
-    Delivery, DeliveryId, Directory, DomainId, Endpoint, EndpointId, Settled, ToShard, wall_millis,
+    Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Settled, ToShard,
+    wall_millis,
 };
 
 /// Rows that one slice of a cancellation looks at.
 const SLICE: i64 = 10_000;
 
-/// An endpoint taken out of a webhook, whose deliveries are being cancelled in slices.
+/// A subscription that has ended, whose deliveries are being cancelled in slices.
 #[derive(Clone)]
 pub(super) struct Cancellation {
     pub(super) id: i64,
     pub(super) endpoint: EndpointId,
-    pub(super) domain: DomainId,
-    pub(super) kind: WebhookKind,
+    pub(super) domains: Domains,
+    pub(super) kind: HookKind,
     /// Deliveries from this id on belong to a newer subscription.
     pub(super) below: i64,
     /// Deliveries up to this id have been looked at.
@@ -30,8 +31,9 @@ pub(super) struct Cancellation {
 }
 
 impl Cancellation {
-    fn covers(&self, id: DeliveryId, endpoint: &Endpoint, domain: DomainId, kind: WebhookKind) -> bool {
-        (self.endpoint, self.domain, self.kind) == (endpoint.id(), domain, kind)
+    fn covers(&self, id: DeliveryId, endpoint: &Endpoint, domain: DomainId, kind: HookKind) -> bool {
+        (self.endpoint, self.kind) == (endpoint.id(), kind)
+            && self.domains.cover(domain)
             && id.cast_signed() < self.below
     }
 }
@@ -121,16 +123,18 @@ pub(super) fn cancel_slice(
     books: &mut Books,
     cancellation: &mut Cancellation,
 ) -> rusqlite::Result<bool> {
-    let Cancellation { id, endpoint, domain, kind, below, reached } = *cancellation;
+    let Cancellation { id, endpoint, ref domains, kind, below, reached } = *cancellation;
+    let (domain, spared) = webhooks::domains_to_columns(domains);
     let end: Option<i64> = connection
         .prepare_cached("SELECT id FROM pending WHERE id > ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?")?
         .query_row([reached, below, SLICE - 1], |row| row.get(0))
         .optional()?;
     let cancelled = connection
         .prepare_cached(
-            "DELETE FROM pending WHERE id > ? AND id <= ? AND endpoint = ? AND domain = ? AND kind = ?",
+            "DELETE FROM pending WHERE id > ?1 AND id <= ?2 AND endpoint = ?3 AND kind = ?4
+                AND (domain = ?5 OR ?5 = 0 AND domain NOT IN (SELECT value FROM json_each(?6)))",
         )?
-        .execute(params![reached, end.unwrap_or(below - 1), endpoint, domain, kind.as_str()])?;
+        .execute(params![reached, end.unwrap_or(below - 1), endpoint, kind.as_str(), domain, spared])?;
     books.counts.accounting.cancelled += cancelled as u64;
     match end {
         Some(end) => {
@@ -169,11 +173,11 @@ fn due(
         && let Some(row) = rows.next()?
     {
         let id = row.get::<_, i64>(0)?.cast_unsigned();
-        let (domain, kind) = (row.get(1)?, load::webhook_kind(row, 2)?);
-        let covered =
-            books.cancellations.iter().any(|cancellation| cancellation.covers(id, endpoint, domain, kind));
+        let (domain_id, kind) = (row.get(1)?, webhooks::hook_kind(row, 2)?);
+        let covers = |cancellation: &Cancellation| cancellation.covers(id, endpoint, domain_id, kind);
+        let covered = books.cancellations.iter().any(covers);
         // A domain without a name was deleted.
-        let Some(domain) = directory.domain_name(domain).filter(|_| !covered) else {
+        let Some(domain) = directory.domain_name(domain_id).filter(|_| !covered) else {
             cancelled.push(id);
             continue;
         };
@@ -183,6 +187,7 @@ fn due(
             id,
             endpoint: endpoint.clone(),
             domain: domain.clone(),
+            domain_id,
             event_id: row.get(5)?,
             kind,
             accepted_at: row.get(6)?,

@@ -63,6 +63,7 @@ impl Writer {
             connection.execute("DELETE FROM domain WHERE id = ?", [domain.id()])?;
             connection.execute("DELETE FROM webhook WHERE domain = ?", [domain.id()])?;
             connection.execute("DELETE FROM secret WHERE domain = ?", [domain.id()])?;
+            connection.execute("DELETE FROM legacy_domain WHERE domain = ?", [domain.id()])?;
             connection.execute("DELETE FROM api_key WHERE domain = ?", [name])?;
             let Deletion { domain, below, reached } = deletion;
             connection.execute("INSERT INTO deletion VALUES (?, ?, ?)", params![domain, below, reached])?;

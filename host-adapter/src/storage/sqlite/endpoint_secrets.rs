@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use sealpost_core::WebhookKind;
 
 use super::{
     OpenCause,
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        DomainId, EndpointId, EndpointSecrets, EndpointUrl, StoreError, WebhookError,
+        DomainId, EndpointId, EndpointSecrets, EndpointUrl, HookKind, StoreError, WebhookError,
         endpoint_secrets::Previous, wall_millis,
     },
 };
@@ -22,7 +21,7 @@ use crate::{
 /// Asks for a new secret of a domain for one of its URLs.
 pub(super) struct Rotation {
     pub(super) domain: String,
-    pub(super) kind: WebhookKind,
+    pub(super) kind: HookKind,
     pub(super) url: EndpointUrl,
     pub(super) overlap: Duration,
     pub(super) reply: Reply<Result<EndpointSecrets, WebhookError>>,

@@ -2,10 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension, Row, types::Type};
-use sealpost_core::{Health, WebhookKind};
+use rusqlite::{Connection, OptionalExtension};
+use sealpost_core::Health;
 
-use super::{OpenCause, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin};
+use super::{
+    OpenCause, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin, webhooks,
+};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
@@ -102,6 +104,7 @@ pub(super) fn directory(
     for domain in domains(connection, key, &directory)? {
         directory.insert_domain(domain);
     }
+    directory.put_account_webhooks(webhooks::of_account(connection, &directory)?);
     Ok(directory)
 }
 
@@ -139,19 +142,22 @@ pub(super) fn backlog(
 
 /// Cancellations that an earlier life did not finish.
 pub(super) fn cancellations(connection: &Connection) -> Result<Vec<Cancellation>, OpenCause> {
-    let mut all = connection
-        .prepare("SELECT id, endpoint, domain, kind, below, reached FROM cancellation ORDER BY id")?;
-    let rows = all.query_map([], |row| {
-        Ok(Cancellation {
+    let mut statement = connection
+        .prepare("SELECT id, endpoint, domain, kind, below, reached, spared FROM cancellation ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let spared: String = row.get(6)?;
+        all.push(Cancellation {
             id: row.get(0)?,
             endpoint: row.get(1)?,
-            domain: row.get(2)?,
-            kind: webhook_kind(row, 3)?,
+            domains: webhooks::domains_of_columns(row.get(2)?, &spared)?,
+            kind: webhooks::hook_kind(row, 3)?,
             below: row.get(4)?,
             reached: row.get(5)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        });
+    }
+    Ok(all)
 }
 
 /// Deletions of domains that an earlier life did not finish.
@@ -161,11 +167,6 @@ pub(super) fn deletions(connection: &Connection) -> Result<Vec<Deletion>, OpenCa
         Ok(Deletion { domain: row.get(0)?, below: row.get(1)?, reached: row.get(2)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// A column that names a webhook.
-pub(super) fn webhook_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<WebhookKind> {
-    WebhookKind::parse(row.get_ref(column)?.as_str()?).ok_or_else(|| unknown_name(column))
 }
 
 fn domains(
@@ -183,7 +184,8 @@ fn domains(
         connection.prepare("SELECT domain, kind, endpoint FROM webhook ORDER BY domain, kind, ordinal")?;
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
-        let (domain, kind, endpoint) = (row.get(0)?, webhook_kind(row, 1)?, row.get::<_, EndpointId>(2)?);
+        let (domain, kind, endpoint) =
+            (row.get(0)?, webhooks::hook_kind(row, 1)?, row.get::<_, EndpointId>(2)?);
         let domain = domains.get_mut(&domain).ok_or(OpenCause::Damaged("webhook"))?;
         let endpoint = directory.endpoint(endpoint).ok_or(OpenCause::Damaged("webhook"))?;
         let mut endpoints = domain.webhook(kind).to_vec();
@@ -193,6 +195,11 @@ fn domains(
     for (domain, endpoint, secrets) in endpoint_secrets::load(connection, key)? {
         let domain = domains.get_mut(&domain).ok_or(OpenCause::Damaged("secret"))?;
         domain.set_secrets(endpoint, secrets);
+    }
+    let mut rows = connection.prepare("SELECT domain FROM legacy_domain")?;
+    for domain in rows.query_map([], |row| row.get(0))? {
+        let domain = domains.get_mut(&domain?).ok_or(OpenCause::Damaged("legacy_domain"))?;
+        domain.allow_legacy(true);
     }
     Ok(domains.into_values().collect())
 }
@@ -204,8 +211,4 @@ fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusq
 pub(super) fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenCause> {
     let plain = key.open(purpose, sealed).map_err(|_| OpenCause::MasterKey)?;
     String::from_utf8(plain).map(Secret::new).map_err(|_| OpenCause::MasterKey)
-}
-
-fn unknown_name(column: usize) -> rusqlite::Error {
-    rusqlite::Error::InvalidColumnType(column, "kind".to_owned(), Type::Text)
 }

@@ -26,6 +26,7 @@ mod schema;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod webhooks;
 mod writer;
 
 use std::{
@@ -40,7 +41,6 @@ use std::{
 };
 
 use rusqlite::Connection;
-use sealpost_core::WebhookKind;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::{
@@ -56,11 +56,11 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError,
+    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, QueryError,
     Retained, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
-    directory::WebhookEdit,
     outbox::{Outbox, Published},
+    webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
 };
 use crate::{
@@ -201,32 +201,6 @@ impl Sqlite {
         self.ask(0, |reply| Command::Configure(Configure::DeleteDomain { name, reply })).await?
     }
 
-    pub(super) async fn create_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        urls: Vec<EndpointUrl>,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, WebhookEdit::Create(urls)).await
-    }
-
-    pub(super) async fn replace_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        urls: Vec<EndpointUrl>,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, WebhookEdit::Replace(urls)).await
-    }
-
-    pub(super) async fn delete_webhook(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        self.edit(domain, kind, WebhookEdit::Delete).await
-    }
-
     pub(super) async fn set_signing_key(&self, key: Secret) -> Result<(), StoreError> {
         self.ask(0, |reply| Command::Configure(Configure::SigningKey { key, reply })).await?
     }
@@ -234,7 +208,7 @@ impl Sqlite {
     pub(super) async fn rotate_secret(
         &self,
         domain: &str,
-        kind: WebhookKind,
+        kind: HookKind,
         url: EndpointUrl,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
@@ -332,14 +306,8 @@ impl Sqlite {
         self.inner.shown.commits.load(Relaxed)
     }
 
-    async fn edit(
-        &self,
-        domain: &str,
-        kind: WebhookKind,
-        edit: WebhookEdit,
-    ) -> Result<Vec<Arc<Endpoint>>, WebhookError> {
-        let domain = domain.to_owned();
-        let request = |reply| WebhookRequest { domain, kind, edit, reply };
+    pub(super) async fn edit(&self, edit: Edit) -> Result<WebhookChange, WebhookError> {
+        let request = |reply| WebhookRequest { edit, reply };
         self.ask(0, |reply| Command::Configure(Configure::Webhook(request(reply)))).await?
     }
 

@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
-use sealpost_core::{Health, Verdict};
+use sealpost_core::{Health, LegacyKind, Verdict, WebhookKind};
 use tempfile::TempDir;
 
 use super::{
@@ -17,8 +17,8 @@ use crate::{
     filter::{Field, Filter},
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent, Retained, Settings, Settled,
-        Store, StoreError, ToShard,
+        AccountDraft, AccountEdit, Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent,
+        Retained, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
@@ -490,6 +490,64 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
         assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
     }
+}
+
+#[tokio::test]
+async fn what_schema_3_added_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
+    file.execute_batch(include_str!("fixtures/v3.sql")).unwrap();
+    let (store, _inboxes) = open(directory.path(), &settings());
+    let directory = store.directory();
+    let domain = directory.domain(DOMAIN).unwrap();
+    assert!(domain.has_legacy());
+    assert_eq!(domain.webhook(LegacyKind::Click)[0].url().expose(), A);
+    let webhook = directory.account_webhooks().next().unwrap();
+    assert_eq!(webhook.id.to_string(), "69936a990001020304050607");
+    assert_eq!((&*webhook.description, webhook.endpoint.url().expose()), ("for all", B));
+    assert_eq!(webhook.kinds, [CLICKED, WebhookKind::Opened]);
+}
+
+#[tokio::test]
+async fn webhooks_of_the_account_and_legacy_ones_are_there_after_a_restart() {
+    let mut stage = Fixture::sqlite(Settings { quota: 1, ..settings() }).await;
+    let draft = || AccountDraft { description: "all".into(), url: EndpointUrl::new(A), kinds: vec![CLICKED] };
+    let made = stage.store.edit_account_webhooks(AccountEdit::Create(draft())).await.unwrap().unwrap();
+    stage.store.edit_webhooks(DOMAIN, WebhookEdit::AllowLegacy(true)).await.unwrap();
+    stage.store.create_webhook(DOMAIN, LegacyKind::Click, vec![EndpointUrl::new(B)]).await.unwrap();
+    let legacy = |event| NewEvent { legacy: Some(LegacyKind::Click), ..event };
+    stage.append(vec![legacy(event("1")), legacy(event("2"))]).await;
+    let born = stage.claimed().await;
+    assert_eq!(born.iter().map(|delivery| delivery.kind.format()).collect::<Vec<_>>(), [0, 1]);
+
+    let mut stage = restart_with(stage, &settings()).await;
+    let directory = stage.store.directory();
+    assert_eq!(directory.account_webhook(made.id).unwrap().endpoint.id(), made.endpoint.id());
+    assert_eq!(directory.account_endpoints(CLICKED)[0].id(), made.endpoint.id());
+    let domain = directory.domain(DOMAIN).unwrap();
+    let form = domain.webhook(LegacyKind::Click)[0].clone();
+    let left = stage.refill_after_backlog(&form).await;
+    assert_eq!((events_of(&left), left[0].kind), (vec!["1", "2"], LegacyKind::Click.into()));
+}
+
+#[tokio::test]
+async fn a_withdrawal_from_all_domains_but_one_goes_on_after_a_kill() {
+    let stage = Fixture::sqlite(Settings { quota: 1, ..settings() }).await;
+    let other = "other.example";
+    stage.store.create_domain(other).await.unwrap();
+    let draft = AccountDraft { description: "".into(), url: EndpointUrl::new(A), kinds: vec![CLICKED] };
+    stage.store.edit_account_webhooks(AccountEdit::Create(draft)).await.unwrap();
+    let own = stage.subscribe(&[A]).await.remove(0);
+    for batch in 0..2 {
+        let events = || (0..9000).map(|number| event(&format!("{batch}-{number}"))).collect();
+        stage.append(events()).await;
+        stage.store.append(other, events(), false).await.unwrap();
+    }
+    stage.store.edit_account_webhooks(AccountEdit::DeleteAll).await.unwrap();
+    let mut killed = kill(&stage).await;
+    killed.until(|store| store.accounting().cancelled == 18_000).await;
+    assert_eq!(killed.store.accounting().pending(), 18_000);
+    assert!(killed.refill_after_backlog(&own).await.iter().all(|delivery| &*delivery.domain == DOMAIN));
 }
 
 /// The record of a delivery whose first attempt was acknowledged.

@@ -23,3 +23,18 @@ CREATE TABLE secret (
 INSERT INTO secret
     SELECT DISTINCT webhook.domain, webhook.endpoint, endpoint.secret, NULL, NULL
     FROM webhook JOIN endpoint ON endpoint.id = webhook.endpoint;
+
+-- Domains that may have legacy webhooks.
+CREATE TABLE legacy_domain (domain INTEGER PRIMARY KEY) STRICT;
+
+-- Webhooks of the account. kinds is a list with commas; created_at is in milliseconds.
+CREATE TABLE account_webhook (
+    id          BLOB PRIMARY KEY,
+    description TEXT NOT NULL,
+    endpoint    INTEGER NOT NULL,
+    kinds       TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where domain is 0, all domains are meant but these: a JSON array of their ids.
+ALTER TABLE cancellation ADD COLUMN spared TEXT NOT NULL DEFAULT '[]';
