@@ -1,26 +1,32 @@
 //! `POST /v3/domains`, `GET /v4/domains`.
 
-use axum::Router;
+mod schema;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::{get, post};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{NewDomain, PageOfDomains};
 use super::App;
 use super::caller::Scope;
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
 use crate::config::DomainName;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v3/domains", post(create)).route("/v4/domains", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(create)).routes(routes!(list))
 }
 
 /// A domain as its listings show it. There is nothing to verify about it: it is active at once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Domain, example = json!({"name": "example.com", "state": "active"}))]
 struct Item<'a> {
     name: &'a str,
+    /// Always `active`.
     state: &'static str,
 }
 
@@ -30,15 +36,33 @@ impl<'a> Item<'a> {
     }
 }
 
-async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        message: &'static str,
-        domain: Item<'a>,
-        receiving_dns_records: [(); 0],
-        sending_dns_records: [(); 0],
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainCreated)]
+struct Created<'a> {
+    message: &'static str,
+    domain: Item<'a>,
+    /// None: there is nothing to verify.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    receiving_dns_records: [(); 0],
+    /// None.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    sending_dns_records: [(); 0],
+}
 
+/// Create a domain
+///
+/// It is active at once. Fields of Mailgun's that say how mail is handled pass.
+#[utoipa::path(
+    post, path = "/v3/domains", tag = "Domains", operation_id = "createDomain",
+    request_body(content = inline(NewDomain), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Created),
+        (status = 400, description = "The name is missing, is none, or is taken."),
+        (status = 403),
+        (status = 503),
+    ),
+)]
+async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
     scope.require_account()?;
     let name = form.required("name")?;
     let name = DomainName::parse(name).ok_or_else(|| {
@@ -59,13 +83,20 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
 /// How many domains a page of the listing may have; the first is the default.
 const LIMITS: (usize, usize) = (100, 1000);
 
-async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        total_count: usize,
-        items: Vec<Item<'a>>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = Domains)]
+struct List<'a> {
+    /// Of all that the key may see.
+    total_count: usize,
+    items: Vec<Item<'a>>,
+}
 
+/// The domains that the key is good for
+#[utoipa::path(
+    get, path = "/v4/domains", tag = "Domains", operation_id = "listDomains", params(PageOfDomains),
+    responses((status = 200, body = List)),
+)]
+async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
     let query = Form::from_query(query.as_deref().unwrap_or_default())?;
     let (default, max) = LIMITS;
     let limit = number(&query, "limit", default)?;

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sealpost_core::WebhookKind;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
@@ -256,14 +257,22 @@ impl From<Rejection> for Error {
 }
 
 /// The body of every refusal but the 401.
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"message": "Missing parameter 'id'"}))]
+pub(super) struct Refusal<'a> {
+    /// What is wrong, where, and what would be right.
     message: &'a str,
+    /// The same, where a URL is at fault.
     #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<&'a str>,
+    /// The first 100 faults, where events are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Vec<Fault>>)]
     errors: Option<&'a [Fault]>,
+    /// How many faults there are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     total: Option<usize>,
 }
 
@@ -277,7 +286,7 @@ impl IntoResponse for Error {
             Self::Events(faults) | Self::Conflicts(faults) => Some(faults),
             _ => None,
         };
-        let body = Body {
+        let body = Refusal {
             message: &message,
             reason: matches!(self, Self::BadUrl { .. }).then_some(&message),
             errors: faults.map(|faults| faults.first.as_slice()),

@@ -49,6 +49,10 @@ impl Api {
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }
 
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     /// The answer to a request with the key.
     pub(super) async fn send(
         &self,

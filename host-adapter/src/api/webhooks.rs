@@ -1,37 +1,42 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
+mod schema;
 mod test_call;
 mod url;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{get, put};
 use sealpost_core::WebhookKind;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{NewUrls, NewWebhook};
 use super::App;
 use super::caller::{OfDomain, path_parameter};
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
 use crate::storage::{Domain, Endpoint, EndpointUrl, MAX_URLS};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v3/domains/{domain}/webhooks", get(list).post(create))
-        .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
-        .route("/v3/domains/{domain}/webhooks/{type}/secrets", get(secrets))
-        .route("/v3/domains/{domain}/webhooks/{type}/test", put(test_call::test))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(list_all, create))
+        .routes(routes!(show, replace, remove))
+        .routes(routes!(secrets))
+        .routes(routes!(test_call::test))
 }
 
 /// The URLs of one webhook, without their credentials.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhook, example = json!({"urls": ["https://crm.example.com/hooks"]}))]
 struct Urls {
+    #[schema(min_items = 1, max_items = 3)]
     urls: Vec<String>,
 }
 
@@ -41,7 +46,8 @@ impl Urls {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookChanged)]
 struct Changed {
     message: &'static str,
     webhook: Urls,
@@ -51,42 +57,68 @@ fn changed(message: &'static str, endpoints: &[Arc<Endpoint>]) -> Response {
     reply::ok(&Changed { message, webhook: Urls::of(endpoints) })
 }
 
-async fn list(OfDomain(domain): OfDomain) -> Response {
-    #[derive(Serialize)]
-    struct List {
-        webhooks: BTreeMap<&'static str, Urls>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhooks)]
+struct List {
+    /// By their types. Those that are not set are absent.
+    webhooks: BTreeMap<&'static str, Urls>,
+}
 
+/// The webhooks of a domain
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "listWebhooks",
+    params(OfDomain),
+    responses((status = 200, body = List)),
+)]
+async fn list_all(OfDomain(domain): OfDomain) -> Response {
     let set = WebhookKind::ALL.into_iter().filter(|kind| !domain.webhook(*kind).is_empty());
     let webhooks = set.map(|kind| (kind.as_str(), Urls::of(domain.webhook(kind)))).collect();
     reply::ok(&List { webhooks })
 }
 
-async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Shown {
-        webhook: Urls,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookShown)]
+struct Shown {
+    webhook: Urls,
+}
 
+/// One webhook
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "showWebhook",
+    params(OfDomain, OfType),
+    responses((status = 200, body = Shown), (status = 404, description = NOT_SET)),
+)]
+async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
         endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(endpoints) })),
     }
 }
 
-/// The Standard Webhooks secret of each endpoint, for its owner, who verifies with it. Asked for one webhook at a
-/// time: no list of webhooks holds a secret.
-async fn secrets(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Secrets<'a> {
-        secrets: Vec<EndpointSecret<'a>>,
-    }
-    #[derive(Serialize)]
-    struct EndpointSecret<'a> {
-        url: &'a str,
-        secret: &'a str,
-    }
+#[derive(Serialize, ToSchema)]
+struct Secrets<'a> {
+    secrets: Vec<EndpointSecret<'a>>,
+}
 
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"url": "https://crm.example.com/hooks", "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"}))]
+struct EndpointSecret<'a> {
+    /// Without its credentials.
+    url: &'a str,
+    /// `whsec_` and base64.
+    secret: &'a str,
+}
+
+/// The secrets of a webhook
+///
+/// With its secret, the owner of an endpoint verifies the Standard Webhooks signature. Asked for one webhook at a
+/// time: no list of webhooks holds a secret.
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks/{type}/secrets", tag = "Webhooks", operation_id = "showSecrets",
+    params(OfDomain, OfType),
+    responses((status = 200, body = Secrets), (status = 404, description = NOT_SET)),
+)]
+async fn secrets(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
         endpoints => {
@@ -99,6 +131,19 @@ async fn secrets(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Res
     }
 }
 
+/// Set a webhook
+///
+/// Its endpoints get every event of this type from now on.
+#[utoipa::path(
+    post, path = "/v3/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "createWebhook",
+    params(OfDomain),
+    request_body(content = inline(NewWebhook), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Changed),
+        (status = 400, description = "The form is wrong, or a webhook of this type is set."),
+        (status = 503),
+    ),
+)]
 async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
     let kind = parse_kind("id", form.required("id")?)?;
     if !domain.webhook(kind).is_empty() {
@@ -110,6 +155,16 @@ async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) 
     Ok(changed("Webhook has been created", &webhook))
 }
 
+/// Replace the URLs of a webhook
+///
+/// Pending deliveries to URLs that are taken out are cancelled. A URL that a listing showed with `***` for its
+/// password keeps its password.
+#[utoipa::path(
+    put, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "replaceWebhook",
+    params(OfDomain, OfType),
+    request_body(content = inline(NewUrls), content_type = "multipart/form-data"),
+    responses((status = 200, body = Changed), (status = 404, description = NOT_SET), (status = 503)),
+)]
 async fn replace(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
@@ -125,7 +180,15 @@ async fn replace(
     Ok(changed("Webhook has been updated", &webhook))
 }
 
-/// The body, which some clients send empty but in parts, says nothing and is not read.
+/// Delete a webhook
+///
+/// The answer has the URLs that it had; their pending deliveries are cancelled. A body says nothing, and is not
+/// read: some clients send an empty form.
+#[utoipa::path(
+    delete, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "deleteWebhook",
+    params(OfDomain, OfType),
+    responses((status = 200, body = Changed), (status = 404, description = NOT_SET), (status = 503)),
+)]
 async fn remove(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
@@ -169,6 +232,8 @@ impl FromRequestParts<App> for OfType {
         parse_kind("type", &path_parameter(parts, "type").await.unwrap_or_default()).map(Self)
     }
 }
+
+const NOT_SET: &str = "There is no such domain, or no webhook of this type is set.";
 
 /// The type of this name; `unsubscribe` is what an old client library calls `unsubscribed`.
 fn parse_kind(parameter: &'static str, name: &str) -> Result<WebhookKind, Error> {
