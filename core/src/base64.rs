@@ -2,23 +2,38 @@
 
 /// Writes the base64 of `bytes` to the front of `text` and gives its length; `None` if it does not fit.
 pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> Option<usize> {
-    let len = bytes.len().div_ceil(3).checked_mul(4)?;
-    let (quads, _) = text.get_mut(..len)?.as_chunks_mut::<4>();
-    for (place, triple) in quads.iter_mut().zip(bytes.chunks(3)) {
-        *place = quad(triple);
-    }
-    Some(len)
+    let room = text.len();
+    let mut places = text.iter_mut();
+    let written: Result<(), ()> = encode_each(bytes.iter().copied(), |digit| {
+        *places.next().ok_or(())? = digit;
+        Ok(())
+    });
+    written.ok().map(|()| room - places.len())
 }
 
-/// The four digits of the first three bytes, with `=` in the place of missing ones.
-pub(crate) fn quad(triple: &[u8]) -> [u8; 4] {
-    let at = |i| u32::from(triple.get(i).copied().unwrap_or(0));
-    let bits = at(0) << 16 | at(1) << 8 | at(2);
-    let mut quad = [b'='; 4];
-    for (place, shift) in quad.iter_mut().zip([18, 12, 6, 0]).take(triple.len().saturating_add(1)) {
-        *place = digit((bits >> shift & 63) as u8);
+/// Hands on the base64 of these bytes, digit by digit.
+pub(crate) fn encode_each<E>(
+    bytes: impl Iterator<Item = u8>,
+    mut put: impl FnMut(u8) -> Result<(), E>,
+) -> Result<(), E> {
+    // The last `held` bits have no digit yet.
+    let (mut bits, mut held) = (0_u32, 0);
+    for byte in bytes {
+        bits = bits << 8 | u32::from(byte);
+        held += 8;
+        while held >= 6 {
+            held -= 6;
+            put(digit((bits >> held & 63) as u8))?;
+        }
     }
-    quad
+    if held > 0 {
+        put(digit((bits << (6 - held) & 63) as u8))?;
+        // Two bits are left over of one byte, four of two: of three none.
+        for _ in held / 2..3 {
+            put(b'=')?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes the bytes that `text` stands for to the front of `bytes` and gives their number; `None` if it is

@@ -1,10 +1,11 @@
 //! Whole numbers as decimal text.
 
 /// The decimal digits of a number, without leading zeros.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
+    /// Behind as many bytes that are not used.
     digits: [u8; Self::MAX_LEN],
-    leading_zeros: usize,
+    unused: usize,
 }
 
 impl Decimal {
@@ -12,21 +13,22 @@ impl Decimal {
     pub(crate) const MAX_LEN: usize = 20;
 
     pub(crate) fn new(number: u64) -> Self {
-        let mut digits = [b'0'; Self::MAX_LEN];
+        let mut digits = [0; Self::MAX_LEN];
         let mut rest = Rest(number);
-        let mut leading_zeros = Self::MAX_LEN;
+        let mut unused = Self::MAX_LEN;
         for digit in digits.iter_mut().rev() {
-            if rest.0 == 0 && leading_zeros < Self::MAX_LEN {
+            *digit = rest.take_digit();
+            unused -= 1;
+            if rest.0 == 0 {
                 break;
             }
-            *digit = rest.take_digit();
-            leading_zeros -= 1;
         }
-        Self { digits, leading_zeros }
+        Self { digits, unused }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.digits.get(self.leading_zeros..).unwrap_or_default()
+        self.digits.get(self.unused..).unwrap_or_default()
     }
 }
 

@@ -38,6 +38,16 @@ pub struct Parts<T, M, C, E> {
     pub key: SigningKey,
 }
 
+impl<T, M, C: Clock, E: Entropy> Parts<T, M, C, E> {
+    /// Out of line, so that a small stack holds what signing needs no longer than signing takes.
+    #[inline(never)]
+    fn sign<D: AsRef<[u8]>>(&self, payload: &mut Payload<D>) {
+        let mut token = [0; Token::ENTROPY];
+        self.entropy.fill(&mut token);
+        payload.sign(&self.key, self.clock.unix(), &Token::from_entropy(token));
+    }
+}
+
 /// Makes what is due happen, one attempt at a time, for up to `N` endpoints.
 ///
 /// The dispatcher is borrowed, so that it can stand in a static: built on the stack it takes all that its slots
@@ -113,7 +123,7 @@ where
             } else if let Some(refill) = self.dispatcher.poll_refill() {
                 self.refill(now, refill).await?;
             } else if let Some(attempt) = self.dispatcher.poll_attempt(now) {
-                self.attempt(attempt).await?;
+                self.attempt(&attempt).await?;
             } else {
                 return Ok(self.dispatcher.poll_timeout());
             }
@@ -146,14 +156,12 @@ where
         asked
     }
 
-    async fn attempt(&mut self, attempt: Attempt) -> Result<(), M::Error> {
+    // By reference, since a future holds its arguments twice.
+    async fn attempt(&mut self, attempt: &Attempt) -> Result<(), M::Error> {
         let Some(Destination { url, .. }) = find(&self.destinations, attempt.lane) else { return Ok(()) };
-        let Parts { transport, storage, clock, entropy, key } = self.parts;
-        let event_data = storage.event_data(attempt.key).await?;
-        let mut token = [0; Token::ENTROPY];
-        entropy.fill(&mut token);
-        let payload = Payload::new(&key.sign(clock.unix(), Token::from_entropy(token)), event_data);
-
+        let Parts { transport, storage, clock, .. } = self.parts;
+        let mut payload = Payload::unsigned(storage.event_data(attempt.key).await?);
+        self.parts.sign(&mut payload);
         let mut post = pin!(transport.post(url, &[JSON], &payload));
         let outcome = poll_fn(|context| match post.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer.into()),

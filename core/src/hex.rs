@@ -7,11 +7,13 @@ use core::fmt;
 pub(crate) struct Hex<const N: usize>([u8; N]);
 
 impl<const N: usize> Hex<N> {
-    /// The digits of these bytes; of the first `N / 2`, or padded with `0`, if they are not just as many.
-    pub(crate) fn encode(bytes: &[u8]) -> Self {
-        let mut digits = [b'0'; N];
-        write(bytes, &mut digits);
-        Self(digits)
+    /// The digits of these bytes, which are half as many: checked at compile time.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn encode<const BYTES: usize>(bytes: &[u8; BYTES]) -> Self {
+        const { assert!(N == 2 * BYTES) };
+        let mut digits = Self([0; N]);
+        write(bytes, &mut digits.0);
+        digits
     }
 
     /// The text itself, if it is `N` lowercase hexadecimal digits.
@@ -40,15 +42,13 @@ fn write(bytes: &[u8], digits: &mut [u8]) {
 
 /// The bytes of `2 * N` hexadecimal digits in either case; `None` for any other text.
 pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != N {
+    if text.len() != 2 * N {
         return None;
     }
     let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        for digit in [high, low] {
-            *byte = *byte << 4 | value(*digit)?;
-        }
+    for (place, digit) in text.bytes().enumerate() {
+        let byte = bytes.get_mut(place / 2)?;
+        *byte = *byte << 4 | value(digit)?;
     }
     Some(bytes)
 }
@@ -62,9 +62,8 @@ pub(crate) const fn digit(nibble: u8) -> u8 {
 /// The four bits of a digit in either case.
 pub(crate) const fn value(digit: u8) -> Option<u8> {
     match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
+        b'0'..=b'9' => Some(digit & 0xf),
+        b'a'..=b'f' | b'A'..=b'F' => Some((digit & 0xf) + 9),
         _ => None,
     }
 }

@@ -5,9 +5,9 @@ use core::fmt;
 use embedded_io::Write;
 
 use crate::decimal::Decimal;
-use crate::error::ResourceError;
 use crate::json::{Sink, SliceSink};
-use crate::sign::{SignatureBlock, Token};
+use crate::sign::{SignatureBlock, SigningKey, Token};
+use crate::time::UnixTime;
 use crate::write::write_all;
 
 pub use crate::write::WriteError;
@@ -61,10 +61,28 @@ impl<D: AsRef<[u8]>> Payload<D> {
     /// The payload of one attempt. `event_data` must be one JSON value, the caller answers for that.
     #[must_use]
     pub fn new(signature: &SignatureBlock, event_data: D) -> Self {
-        let mut prefix = [0; MAX_PREFIX];
-        // MAX_PREFIX is the sum of the longest parts, so there is always room.
-        let prefix_len = render(signature, &mut prefix).unwrap_or(0);
-        Self { prefix, prefix_len, event_data }
+        let mut payload = Self::unsigned(event_data);
+        let values = [
+            signature.timestamp_digits(),
+            signature.token_digits(),
+            signature.digits(),
+            signature.parent_digits(),
+        ];
+        payload.prefix_len = render(values, &mut payload.prefix);
+        payload
+    }
+
+    /// Without a prefix yet: to be signed where it stands, since it is large for the stack of a microcontroller.
+    pub(crate) const fn unsigned(event_data: D) -> Self {
+        Self { prefix: [0; MAX_PREFIX], prefix_len: 0, event_data }
+    }
+
+    /// Signs in place.
+    pub(crate) fn sign(&mut self, key: &SigningKey, now: UnixTime, token: &Token) {
+        let timestamp = Decimal::new(now.secs());
+        let signature = key.signature(&timestamp, token);
+        let values = [timestamp.as_bytes(), token.as_bytes(), signature.as_bytes(), &[]];
+        self.prefix_len = render(values, &mut self.prefix);
     }
 
     /// The three chunks that make up the body.
@@ -99,19 +117,18 @@ impl<D: AsRef<[u8]>> fmt::Debug for Payload<D> {
     }
 }
 
-fn render(signature: &SignatureBlock, prefix: &mut [u8]) -> Result<usize, ResourceError> {
+/// Renders the prefix and gives its length. A value that is empty is left out with its name.
+#[cfg_attr(target_os = "none", inline(never))]
+fn render(values: [&[u8]; 4], prefix: &mut [u8; MAX_PREFIX]) -> usize {
     let mut prefix = SliceSink::new(prefix);
-    let timestamp = Decimal::new(signature.timestamp());
-    let (token, digits) = (signature.token(), signature.digits());
-    for part in [TIMESTAMP, timestamp.as_bytes(), TOKEN, token.as_bytes(), SIGNATURE, digits] {
-        prefix.put(part)?;
+    for (name, value) in [TIMESTAMP, TOKEN, SIGNATURE, PARENT_SIGNATURE].iter().zip(&values) {
+        if !value.is_empty() {
+            // MAX_PREFIX is the sum of the longest parts, so there is always room.
+            let _room = prefix.put(name).and_then(|()| prefix.put(value));
+        }
     }
-    if let Some(parent) = signature.parent_digits() {
-        prefix.put(PARENT_SIGNATURE)?;
-        prefix.put(parent)?;
-    }
-    prefix.put(EVENT_DATA)?;
-    Ok(prefix.into_filled().len())
+    let _room = prefix.put(EVENT_DATA);
+    prefix.into_filled().len()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Instant(u64);
 impl Instant {
     /// The origin of the clock, before every other instant.
     pub const ORIGIN: Self = Self(0);
+    /// The last instant there is, which nothing that is awaited reaches.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
 
     /// The instant `millis` milliseconds after the origin.
     #[must_use]
@@ -33,6 +35,7 @@ impl Instant {
 
     /// This instant moved later by `by`; stays at the last representable instant on overflow.
     #[must_use]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub const fn after(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by.0 as u64))
     }

@@ -1,8 +1,11 @@
 //! The command line: reads arguments, calls the library, says what went wrong, chooses the exit code.
 
+mod access;
 mod dev;
+mod domains;
 mod failure;
 mod key;
+mod keys;
 mod send;
 mod serve;
 mod server_args;
@@ -36,6 +39,8 @@ enum Command {
     Dev(dev::Args),
     Send(send::Args),
     Verify(verify::Args),
+    Key(keys::Args),
+    Domain(domains::Args),
 }
 
 /// Runs the program with these arguments, the first of which is its own name.
@@ -55,6 +60,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(args) => dev::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Key(args) => keys::run(&args),
+        Command::Domain(args) => domains::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,13 +78,16 @@ mod tests {
     #[test]
     fn the_definition_is_sound_and_every_flag_has_a_short_and_a_long_help() {
         Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            let name = command.get_name();
-            assert!(command.get_about().is_some() && command.get_long_about().is_some(), "{name}");
-            for argument in command.get_arguments() {
-                let (short, long) = (argument.get_help(), argument.get_long_help());
-                assert!(short.is_some() && long.is_some(), "{name} {}", argument.get_id());
-            }
+        Cli::command().get_subcommands().for_each(assert_explained);
+    }
+
+    fn assert_explained(command: &clap::Command) {
+        let name = command.get_name();
+        assert!(command.get_about().is_some() && command.get_long_about().is_some(), "{name}");
+        for argument in command.get_arguments() {
+            let (short, long) = (argument.get_help(), argument.get_long_help());
+            assert!(short.is_some() && long.is_some(), "{name} {}", argument.get_id());
         }
+        command.get_subcommands().for_each(assert_explained);
     }
 }

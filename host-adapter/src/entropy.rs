@@ -51,6 +51,12 @@ pub fn key() -> String {
     format!("key-{:032x}", u128::from_be_bytes(bytes()))
 }
 
+/// The id of an API key as Mailgun writes them: twice eight hexadecimal digits, 64 random bits.
+#[must_use]
+pub fn key_id() -> String {
+    format!("{:08x}-{:08x}", u32::from_be_bytes(bytes()), u32::from_be_bytes(bytes()))
+}
+
 /// The secret of an endpoint for Standard Webhooks: `whsec_` and the base64 of 32 random bytes.
 #[must_use]
 pub fn endpoint_secret() -> String {

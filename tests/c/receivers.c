@@ -23,6 +23,19 @@ static void signing_key(void) {
     EXPECT(receive(LITERAL("{\"event-data\":{}}"), NOW, seen) == SEALPOST_STATUS_MALFORMED);
 }
 
+// What may be sent can be received: event-data as deep as it may be stands one deeper in its payload.
+static void deepest(void) {
+    enum { DEPTH = 32 };
+    char event_data[2 * DEPTH];
+    memset(event_data, '[', DEPTH);
+    memset(event_data + DEPTH, ']', DEPTH);
+    uint8_t room[SEALPOST_MAX_PREFIX + sizeof event_data + 1], seen[PLACES][32] = {{0}};
+    sealpost_buffer payload = {room, sizeof room, 0};
+    sealpost_bytes deep = {(const uint8_t *)event_data, sizeof event_data};
+    EXPECT(sealpost_payload(LITERAL(KEY), NOW, &ENTROPY, deep, &payload) == SEALPOST_STATUS_OK);
+    EXPECT(receive((sealpost_bytes){room, payload.len}, NOW, seen) == SEALPOST_STATUS_OK);
+}
+
 static sealpost_status receive_standard(sealpost_bytes body, uint64_t now, uint8_t (*seen)[32]) {
     sealpost_standard_headers headers = {LITERAL(ID), LITERAL(TIMESTAMP), LITERAL("v1,AAAA " STANDARD_SIGNATURE)};
     return sealpost_standard_verify(LITERAL(SECRET), headers, &body, 1, now, WINDOW,
@@ -40,5 +53,6 @@ static void endpoint_secret(void) {
 
 void receivers(void) {
     signing_key();
+    deepest();
     endpoint_secret();
 }

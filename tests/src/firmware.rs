@@ -25,7 +25,7 @@ const MACHINE: [&str; 8] = [
 /// If it cannot be built, as when it is larger than the memory that it says it has.
 #[must_use]
 pub fn notifier() -> PathBuf {
-    let (mut command, image) = build("notifier", "s", &[]);
+    let (mut command, image) = build("--bin", "notifier", "s", &[]);
     run(&mut command);
     image
 }
@@ -35,7 +35,7 @@ pub fn notifier() -> PathBuf {
 /// # Errors
 /// What the linker says, if the image cannot be linked.
 pub fn footprint(opt_level: &str, parts: &[&str]) -> Result<PathBuf, String> {
-    let (mut command, image) = build("footprint", opt_level, parts);
+    let (mut command, image) = build("--bin", "footprint", opt_level, parts);
     let output = command.output().expect("cargo runs");
     if output.status.success() {
         Ok(image)
@@ -59,11 +59,19 @@ pub fn emulate(image: &PathBuf, uart: SocketAddr) -> Vec<u8> {
     output.stdout
 }
 
-fn build(image: &str, opt_level: &str, features: &[&str]) -> (Command, PathBuf) {
+/// Compiles an example.
+///
+/// # Panics
+/// If it cannot be compiled.
+pub fn example(name: &str) {
+    run(&mut build("--example", name, "s", &[]).0);
+}
+
+fn build(kind: &str, name: &str, opt_level: &str, features: &[&str]) -> (Command, PathBuf) {
     let target = target("firmware").join(opt_level);
     let mut command = Command::new(env!("CARGO"));
     command
-        .args(["build", "--release", "--locked", "--quiet", "--bin", image])
+        .args(["build", "--release", "--locked", "--quiet", kind, name])
         .args(["--features", &features.join(",")])
         .args(["--config", &format!("profile.release.opt-level={}", quoted(opt_level)), "--target-dir"])
         .arg(&target)
@@ -73,7 +81,7 @@ fn build(image: &str, opt_level: &str, features: &[&str]) -> (Command, PathBuf) 
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .current_dir(root().join("tests/firmware"));
-    (command, target.join("thumbv7em-none-eabi/release").join(image))
+    (command, target.join("thumbv7em-none-eabi/release").join(name))
 }
 
 /// A level as TOML has it: a number, or a letter in quotes.

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server. Killed when dropped; its log is shown when the test panics.
 pub struct Server {
-    command: &'static str,
+    /// The command and its arguments.
+    command: Vec<String>,
     settings: Vec<(String, String)>,
     data: TempDir,
     running: Option<Running>,
@@ -49,19 +50,19 @@ impl Server {
     /// If it does not start.
     #[must_use]
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        Self::run("serve", settings)
+        Self::run(&["serve"], settings)
     }
 
-    /// `sealpost dev` with these settings.
+    /// `sealpost dev` with these arguments and settings.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
-    pub fn dev(settings: &[(&str, &str)]) -> Self {
-        Self::run("dev", settings)
+    pub fn dev(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::run(&[&["dev"], arguments].concat(), settings)
     }
 
-    fn run(command: &'static str, more: &[(&str, &str)]) -> Self {
+    fn run(command: &[&str], more: &[(&str, &str)]) -> Self {
         let usual = [
             ("keys.api", API_KEY),
             ("keys.signing", SIGNING_KEY),
@@ -71,9 +72,10 @@ impl Server {
             ("storage.min_free_disk", "0"),
             ("log.level", "debug"),
         ];
-        let usual: &[(&str, &str)] = if command == "serve" { &usual } else { &[] };
+        let usual: &[(&str, &str)] = if command == ["serve"] { &usual } else { &[] };
         let settings = usual.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let data = TempDir::new().expect("a temporary directory");
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
         let mut server = Self { command, settings: settings.collect(), data, running: None };
         server.restart();
         server
@@ -87,8 +89,8 @@ impl Server {
     pub fn restart(&mut self) {
         self.kill9();
         let mut command = sealpost();
-        command.arg(self.command).env("SEALPOST_SERVER_LISTEN", "127.0.0.1:0");
-        if self.command == "serve" {
+        command.args(&self.command).env("SEALPOST_SERVER_LISTEN", "127.0.0.1:0");
+        if self.command == ["serve"] {
             command.arg("--data").arg(self.data());
         }
         for (key, value) in &self.settings {
@@ -150,11 +152,7 @@ impl Server {
     /// If the server is not running, or there are not after 30 s.
     #[must_use]
     pub fn logged(&self, text: &str, count: usize) -> Vec<String> {
-        let log = &self.running.as_ref().expect("a running server").log;
-        log.wait_for(text, count);
-        let lines: Vec<String> = log.all().into_iter().filter(|line| line.contains(text)).collect();
-        assert!(lines.len() >= count, "{} of {count} lines with `{text}`", lines.len());
-        lines
+        self.running.as_ref().expect("a running server").log.with_text(text, count)
     }
 
     /// The data directory.
@@ -178,10 +176,17 @@ impl Server {
     /// If none does within 30 s.
     #[must_use]
     pub fn output_with(&self, text: &str) -> Vec<String> {
-        let out = &self.running.as_ref().expect("a running server").out;
-        out.wait_for(text, 1);
-        assert!(out.first(text).is_some(), "no line with `{text}` in {:#?}", out.all());
-        out.all()
+        let _there = self.printed(text, 1);
+        self.running.as_ref().expect("a running server").out.all()
+    }
+
+    /// The lines on standard output so far that hold `text`, once there are at least `count`.
+    ///
+    /// # Panics
+    /// If the server is not running, or there are not after 30 s.
+    #[must_use]
+    pub fn printed(&self, text: &str, count: usize) -> Vec<String> {
+        self.running.as_ref().expect("a running server").out.with_text(text, count)
     }
 }
 
@@ -252,6 +257,14 @@ impl Lines {
             !*ended && lines.iter().filter(|line| line.contains(text)).count() < count
         };
         drop(self.more.wait_timeout_while(state, PATIENCE, fewer).expect("no reader panics"));
+    }
+
+    /// Those that hold `text`, of which there must be `count` in the end.
+    fn with_text(&self, text: &str, count: usize) -> Vec<String> {
+        self.wait_for(text, count);
+        let (found, others): (Vec<_>, Vec<_>) = self.all().into_iter().partition(|line| line.contains(text));
+        assert!(found.len() >= count, "{} of {count} lines with `{text}` beside {others:#?}", found.len());
+        found
     }
 
     fn first(&self, text: &str) -> Option<String> {

@@ -25,7 +25,8 @@ impl Server {
         self.with_store(|store| {
             let directory = store.directory();
             let endpoints = directory.domain(DOMAIN).expect("the domain of the tests").webhook(kind);
-            endpoints.iter().map(|endpoint| endpoint.secret().expose().to_owned()).collect()
+            let secrets = endpoints.iter().map(|endpoint| directory.secrets_for(DOMAIN, endpoint));
+            secrets.map(|secrets| secrets.current().expose().to_owned()).collect()
         })
     }
 

@@ -205,7 +205,7 @@ fn serve_makes_keys_at_its_first_start_and_does_not_print_them_without_a_termina
 
 #[test]
 fn dev_shows_the_main_job_and_says_what_to_try() {
-    let mut server = Server::dev(&[]);
+    let mut server = Server::dev(&[], &[]);
     let said = server.output_with("Ctrl-C ends the server").join("\n");
     for kind in WebhookKind::ALL {
         let received = format!("received {:<14} id ", kind.as_str());

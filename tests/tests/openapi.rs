@@ -32,6 +32,8 @@ fn the_document_names_the_public_address() {
 #[test]
 fn no_answer_contradicts_the_document() {
     let Some(directory) = packages::python(PACKAGE) else { return };
+    // The key and the domain that this test works with survive it: the key is configured, so that no id leads to
+    // it, and what deletes domains is left out below. Nor can a request replace the configured signing key.
     let (server, receiver) = (Server::start(), Receiver::start());
     let api = server.api();
     // Something to list, of every kind, and a webhook to change.
@@ -46,6 +48,7 @@ fn no_answer_contradicts_the_document() {
         .args(["-m", "schemathesis.cli", "run", &server.url("/openapi.json"), "--auth"])
         .arg(format!("api:{API_KEY}"))
         .args(["--seed", "1", "--max-examples", REQUESTS, "--continue-on-failure", "--no-color"])
+        .args(["--exclude-operation-id", "deleteDomain"])
         // What the document allows may still be refused, such as a filter that is none; and a client may say
         // `true` for `yes`, or the same URL four times.
         .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance,negative_data_rejection"])

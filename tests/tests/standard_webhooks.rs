@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use sealpost_core::UnixTime;
 use sealpost_core::sign::{DEFAULT_WINDOW, EndpointSecret, ReplayGuard, StandardHeaders, VerifyError};
-use sealpost_tests::{packages, tools};
+use sealpost_tests::calls::{event, webhooks};
+use sealpost_tests::{Receiver, Request, Server, packages, tools};
 use serde::Serialize;
 
 const PACKAGE: &str = "standardwebhooks==1.1.0";
@@ -47,6 +48,63 @@ fn the_core_verifies_what_the_library_signs() {
     assert_eq!(verdict(BODY, signed), Err(VerifyError::Replayed));
 }
 
+#[test]
+fn while_a_secret_is_replaced_the_library_verifies_with_either_and_afterwards_with_the_new_one() {
+    let Some(library) = Library::install() else { return };
+    let mut server = Server::start();
+    let receiver = Receiver::start();
+    let url = receiver.url("/hook");
+    let _ = server.api().subscribe("opened", std::slice::from_ref(&url)).expect(200);
+    let secret = |server: &Server| {
+        let shown = server.api().get(&webhooks("/opened/secrets")).expect(200).json();
+        shown["secrets"][0]["secret"].as_str().expect("a secret").to_owned()
+    };
+    let rotate = |server: &Server, overlap| {
+        let fields = [("url", url.as_str()), ("overlap", overlap)];
+        let path = webhooks("/opened/secrets");
+        let answer = server.api().multipart("POST", &path, &fields).expect(200).json();
+        answer["secret"]["old_secret_until"].as_str().map(str::to_owned)
+    };
+    let verdicts = |request: &Request, secrets: [&str; 2]| {
+        let body = String::from_utf8_lossy(&request.body);
+        let header = |name| request.header(name).expect("a header");
+        secrets.map(|secret| {
+            let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp").to_owned());
+            let signature = header("webhook-signature");
+            library.verify(&Message { secret, id, timestamp, signature, body: &body })
+        })
+    };
+
+    let old = secret(&server);
+    assert!(rotate(&server, "24h").is_some());
+    let new = secret(&server);
+    for (count, restarted) in [(1, false), (2, true)] {
+        if restarted {
+            server.restart();
+        }
+        let _ = server.api().submit(&event("opened", &format!("during-{count}"))).expect(200);
+        let request = receiver.wait_for(count).pop().expect("a request");
+        assert_eq!(verdicts(&request, [&new, &old]), ["verified", "verified"]);
+        let newest =
+            request.header("webhook-signature").and_then(|both| both.split_once(' ')).expect("two").0;
+        let newest = Request {
+            headers: [("webhook-signature".to_owned(), newest.to_owned())]
+                .into_iter()
+                .chain(request.headers.clone())
+                .collect(),
+            ..request.clone()
+        };
+        assert_eq!(verdicts(&newest, [&new, &old]), ["verified", "No matching signature found"]);
+    }
+
+    assert_eq!(rotate(&server, "0s"), None);
+    let newest = secret(&server);
+    let _ = server.api().submit(&event("opened", "after")).expect(200);
+    let request = receiver.wait_for(3).pop().expect("a request");
+    assert_eq!(verdicts(&request, [&newest, &new]), ["verified", "No matching signature found"]);
+    assert!(!request.header("webhook-signature").expect("it").contains(' '), "one signature");
+}
+
 fn secret() -> EndpointSecret {
     EndpointSecret::parse(SECRET).expect("a secret")
 }
@@ -58,8 +116,8 @@ fn now() -> u64 {
 
 #[derive(Serialize)]
 struct Message<'a> {
-    secret: &'static str,
-    id: &'static str,
+    secret: &'a str,
+    id: &'a str,
     timestamp: String,
     signature: &'a str,
     body: &'a str,

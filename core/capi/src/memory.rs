@@ -102,7 +102,7 @@ pub(crate) unsafe fn place<'a, T>(place: *mut T) -> Result<&'a mut MaybeUninit<T
 }
 
 /// The text with a NUL behind it, cut to fit.
-pub(crate) fn c_text<const N: usize>(text: &str) -> [c_char; N] {
+pub(crate) fn c_text<const N: usize>(text: &[u8]) -> [c_char; N] {
     let mut copy = [0; N];
     let len = text.len().min(N.saturating_sub(1));
     // SAFETY: both have at least `len` bytes, and a `c_char` is a byte.

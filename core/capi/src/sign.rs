@@ -1,6 +1,7 @@
 //! Signing with an account's signing key.
 
 use core::ffi::c_char;
+use core::slice;
 
 use sealpost_core::payload;
 use sealpost_core::{Payload, SigningKey, Token, UnixTime, json};
@@ -42,8 +43,8 @@ pub unsafe extern "C" fn sealpost_sign(
         let block = sign(key, now, entropy)?;
         place.write(SignatureBlock {
             timestamp: block.timestamp(),
-            token: memory::c_text(block.token().as_str()),
-            signature: memory::c_text(block.signature()),
+            token: memory::c_text(block.token().as_bytes()),
+            signature: memory::c_text(block.digits()),
         });
         Ok(())
     })
@@ -64,9 +65,8 @@ pub unsafe extern "C" fn sealpost_payload(
     // SAFETY: the pointers are as the crate demands, by the caller's word.
     Status::of(|| unsafe {
         let buffer = Buffer::at(payload)?;
-        let block = sign(key, now, entropy)?;
         let event_data = json::check(event_data.as_slice()?)?;
-        buffer.fill(&Payload::new(&block, event_data.as_bytes()).chunks())
+        write(key, now, entropy, Some(event_data.as_bytes()), buffer)
     })
 }
 
@@ -80,12 +80,26 @@ pub unsafe extern "C" fn sealpost_payload_prefix(
     prefix: *mut Buffer,
 ) -> Status {
     // SAFETY: the pointers are as the crate demands, by the caller's word.
-    Status::of(|| unsafe {
-        let buffer = Buffer::at(prefix)?;
-        let payload = Payload::new(&sign(key, now, entropy)?, b"");
-        let [prefix, _, _] = payload.chunks();
-        buffer.fill(&[prefix])
-    })
+    Status::of(|| unsafe { write(key, now, entropy, None, Buffer::at(prefix)?) })
+}
+
+/// Writes a payload, or its prefix alone where there is no event-data.
+///
+/// # Safety
+/// As of every function of this library.
+unsafe fn write(
+    key: Bytes,
+    now: u64,
+    entropy: *const [u8; ENTROPY],
+    event_data: Option<&[u8]>,
+    buffer: &mut Buffer,
+) -> Result<(), Status> {
+    // SAFETY: passed on to the caller.
+    let payload = Payload::new(&unsafe { sign(key, now, entropy) }?, event_data.unwrap_or_default());
+    let chunks = payload.chunks();
+    let [prefix, ..] = chunks;
+    // SAFETY: a buffer of the caller's, and chunks of this function's own and of its input.
+    unsafe { buffer.fill(if event_data.is_some() { &chunks } else { slice::from_ref(&prefix) }) }
 }
 
 /// # Safety

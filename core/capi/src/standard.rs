@@ -46,7 +46,7 @@ pub unsafe extern "C" fn sealpost_standard_sign(
         let secret = EndpointSecret::parse(secret.as_str()?)?;
         let body = Chunks::at(chunks, count)?;
         let signature = secret.sign(id.as_str()?, UnixTime::new(now, 0), body.as_slice());
-        place.write(memory::c_text(signature.as_str()));
+        place.write(memory::c_text(signature.as_bytes()));
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use core::slice;
 
 use sealpost_core::sign::{self, ReceivedBlock};
-use sealpost_core::{Duration, RawJson, SigningKey, UnixTime, json};
+use sealpost_core::{Duration, RawJson, SigningKey, UnixTime};
 
 use crate::memory::{self, Bytes};
 use crate::status::Status;
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn sealpost_verify(
         let place = memory::place(verified)?;
         let (now, window) = (UnixTime::new(now, 0), Duration::from_secs(window));
         let (key, guard) = (SigningKey::new(key.as_slice()?)?, guard.as_slice()?);
-        let payload = json::check(body.as_slice()?)?;
+        let payload = sign::check_payload(body.as_slice()?)?;
         let event_data = payload.member("event-data").ok_or(Status::Malformed)?;
         let block = sign::verify_block(&received_block(payload)?, &key, now, window, guard)?;
         place.write(Verified {

@@ -45,8 +45,8 @@ pub struct Dispatcher<S, L> {
     pub(super) flying: u32,
     pub(super) suspects_flying: u32,
     pub(super) draining: bool,
-    /// When the oldest delivery that waits behind a probe runs out of schedule.
-    pub(super) sweep_at: Option<Instant>,
+    /// When the oldest delivery that waits behind a probe runs out of schedule; [`Instant::NEVER`] if none does.
+    pub(super) sweep_at: Instant,
     pub(super) jitter: u32,
 }
 
@@ -66,7 +66,7 @@ impl<S, L> Dispatcher<S, L> {
             flying: 0,
             suspects_flying: 0,
             draining: false,
-            sweep_at: None,
+            sweep_at: Instant::NEVER,
             jitter: seed | 1,
         }
     }

@@ -56,7 +56,7 @@ where
             return Err(Full);
         }
         for lane in lanes {
-            self.admit(now, key, *lane, 0, now)?;
+            let _room = self.take_in(now, key, *lane, 0, now);
         }
         Ok(())
     }
@@ -77,20 +77,7 @@ where
         if !target.is_open() || self.room(target) == 0 {
             return Err(Full);
         }
-        let index = self.window.take_slot().ok_or(Full)?;
-        self.edit_lane(lane.0, |lane| lane.held += 1);
-        self.edit(index, |slot| {
-            slot.key = key;
-            slot.lane = lane.0;
-            slot.attempts = attempts;
-            slot.due = due;
-            slot.uncount();
-        });
-        if due <= now {
-            self.make_ready(index);
-        } else {
-            self.make_waiting(index);
-        }
+        let index = self.take_in(now, key, lane, attempts, due).ok_or(Full)?;
         Ok(Ticket { index, generation: self.slot(index).generation })
     }
 
@@ -223,7 +210,7 @@ where
                 self.make_ready(index);
             }
         }
-        if self.sweep_at.is_some_and(|at| at <= now) {
+        if self.sweep_at <= now {
             self.sweep(now);
         }
     }
@@ -241,7 +228,7 @@ where
         if self.draining || self.flying >= self.limits.in_flight.max(1) {
             return None;
         }
-        let suspects = (self.limits.in_flight / 4).saturating_mul(3).max(1);
+        let suspects = (self.limits.in_flight / 4 * 3).max(1);
         let suspects_allowed = self.suspects_flying < suspects;
         let id = self.rings.next(self.window.lanes_mut(), suspects_allowed)?;
         let lane = self.lane(id);
@@ -327,8 +314,9 @@ where
     /// When [`Dispatcher::handle_timeout`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timer = self.timers.first(self.window.slots()).map(|(_, due)| due);
-        [timer, self.sweep_at].into_iter().flatten().min()
+        let timer = self.timers.first(self.window.slots()).map_or(Instant::NEVER, |(_, due)| due);
+        let next = timer.min(self.sweep_at);
+        (next != Instant::NEVER).then_some(next)
     }
 }
 
@@ -338,6 +326,25 @@ where
     S: AsRef<[Slot]> + AsMut<[Slot]>,
     L: AsRef<[Lane]> + AsMut<[Lane]>,
 {
+    /// A slot for a delivery of a lane that has room; `None` where no slot is free.
+    fn take_in(&mut self, now: Instant, key: u64, lane: LaneId, attempts: u8, due: Instant) -> Option<u32> {
+        let index = self.window.take_slot()?;
+        self.edit_lane(lane.0, |lane| lane.held += 1);
+        self.edit(index, |slot| {
+            slot.key = key;
+            slot.lane = lane.0;
+            slot.attempts = attempts;
+            slot.due = due;
+            slot.uncount();
+        });
+        if due <= now {
+            self.make_ready(index);
+        } else {
+            self.make_waiting(index);
+        }
+        Some(index)
+    }
+
     fn make_waiting(&mut self, index: u32) {
         self.edit(index, |slot| slot.set_phase(Phase::Waiting));
         self.timers.insert(self.window.slots_mut(), index);
@@ -364,22 +371,19 @@ where
     fn judge(&mut self, now: Instant, index: u32, outcome: Outcome) {
         let slot = self.slot(index);
         let end = match outcome {
-            Outcome::Acknowledged => {
+            Outcome::Acknowledged | Outcome::Refused { .. } => {
                 self.edit_lane(slot.lane, Lane::succeeded);
-                End::Acknowledged
-            }
-            Outcome::Refused { .. } => {
-                self.edit_lane(slot.lane, Lane::succeeded);
-                End::Refused
+                if outcome == Outcome::Acknowledged { End::Acknowledged } else { End::Refused }
             }
             Outcome::Retry { fault, after } => {
                 self.edit_lane(slot.lane, |lane| lane.failed(fault.is_transport()));
                 let lane = self.lane(slot.lane);
                 let probes = lane.health == Health::Down && (lane.probe == NIL || lane.probe == index);
+                let jitter = self.next_jitter();
                 match slot.end() {
                     End::CancelNext => End::Cancelled,
-                    _ if probes => self.probe_again(now, index),
-                    _ => self.postpone(now, index, after),
+                    _ if probes => self.probe_again(now, index, jitter),
+                    _ => self.postpone(now, index, after, jitter),
                 }
             }
         };
@@ -390,8 +394,7 @@ where
     }
 
     /// The delivery waits for the next step of its schedule, here or in storage.
-    fn postpone(&mut self, now: Instant, index: u32, after: Option<Duration>) -> End {
-        let jitter = self.next_jitter();
+    fn postpone(&mut self, now: Instant, index: u32, after: Option<Duration>, jitter: u32) -> End {
         let Some(wait) = self.limits.schedule.wait(self.slot(index).attempts, after, jitter) else {
             return End::Exhausted;
         };
@@ -402,20 +405,20 @@ where
     /// The delivery is, or becomes, the probe of its lane. A probe comes back after the first step of the
     /// schedule, so that an endpoint is soon known to be back, and keeps its slot until then, or everything else
     /// of the lane would be tried in its place. Probing spends no attempt; what ends it is time.
-    fn probe_again(&mut self, now: Instant, index: u32) -> End {
+    fn probe_again(&mut self, now: Instant, index: u32, jitter: u32) -> End {
         let slot = self.slot(index);
-        let schedule = self.limits.schedule;
         self.down.push(self.window.lanes_mut(), slot.lane);
         if self.lane(slot.lane).probe == index {
             self.edit(index, |slot| slot.attempts = slot.attempts.saturating_sub(1));
         } else {
-            let Some(step) = schedule.wait(slot.attempts, None, 0) else { return End::Exhausted };
-            let until = now.after(step).after(schedule.remaining(slot.attempts));
+            let Some(step) = self.limits.schedule.wait(slot.attempts, None, 0) else {
+                return End::Exhausted;
+            };
+            let until = now.after(step).after(self.limits.schedule.remaining(slot.attempts));
             self.edit_lane(slot.lane, |lane| (lane.probe, lane.probe_until) = (index, until));
         }
-        let jitter = self.next_jitter();
         let until = self.lane(slot.lane).probe_until;
-        match schedule.wait(1, None, jitter) {
+        match self.limits.schedule.wait(1, None, jitter) {
             Some(wait) if now < until => {
                 self.edit(index, |slot| slot.due = now.after(wait).min(until));
                 End::Kept
@@ -456,7 +459,7 @@ where
     /// Ends what has run out of schedule behind probes that have failed and not come back yet. While a probe
     /// is ready or flies nothing is ended: it may show that the endpoint is up again.
     fn sweep(&mut self, now: Instant) {
-        self.sweep_at = None;
+        self.sweep_at = Instant::NEVER;
         let mut down = core::mem::replace(&mut self.down, LaneQueue::new(Ring::Down));
         while let Some(id) = down.pop(self.window.lanes_mut()) {
             if self.lane(id).health != Health::Down || !self.lane(id).is_open() {
@@ -500,7 +503,7 @@ where
     }
 
     fn sweep_by(&mut self, at: Instant) {
-        self.sweep_at = Some(self.sweep_at.map_or(at, |other| other.min(at)));
+        self.sweep_at = self.sweep_at.min(at);
     }
 
     fn ready(&self, id: u16) -> Queue {

@@ -61,6 +61,13 @@ fn due(slots: &[Slot], index: u32) -> Instant {
     slots.get(index as usize).map_or(Instant::ORIGIN, |slot| slot.due)
 }
 
+/// The due time of the entry at `place`.
+#[cfg_attr(target_os = "none", inline(never))]
+fn due_at(slots: &[Slot], place: u32) -> Instant {
+    due(slots, entry(slots, place))
+}
+
+#[cfg_attr(target_os = "none", inline(never))]
 fn put(slots: &mut [Slot], place: u32, index: u32) {
     if let Some(slot) = slots.get_mut(place as usize) {
         slot.heap = index;
@@ -76,11 +83,10 @@ fn rise(slots: &mut [Slot], mut place: u32) {
     let mine = due(slots, index);
     while place > 0 {
         let parent = (place - 1) / 2;
-        let above = entry(slots, parent);
-        if due(slots, above) <= mine {
+        if due_at(slots, parent) <= mine {
             break;
         }
-        put(slots, place, above);
+        put(slots, place, entry(slots, parent));
         place = parent;
     }
     put(slots, place, index);
@@ -91,18 +97,18 @@ fn sink(slots: &mut [Slot], len: u32, mut place: u32) {
     let index = entry(slots, place);
     let mine = due(slots, index);
     loop {
-        let left = place.saturating_mul(2).saturating_add(1);
-        if left >= len {
+        let mut child = place.saturating_mul(2).saturating_add(1);
+        if child >= len {
             break;
         }
-        let right = left + 1;
-        let earlier = |a: u32, b: u32| due(slots, entry(slots, a)) < due(slots, entry(slots, b));
-        let child = if right < len && earlier(right, left) { right } else { left };
-        let below = entry(slots, child);
-        if mine <= due(slots, below) {
+        let right = child + 1;
+        if right < len && due_at(slots, right) < due_at(slots, child) {
+            child = right;
+        }
+        if mine <= due_at(slots, child) {
             break;
         }
-        put(slots, place, below);
+        put(slots, place, entry(slots, child));
         place = child;
     }
     put(slots, place, index);

@@ -118,14 +118,7 @@ impl core::error::Error for HeaderError {}
 
 fn push_authorization(head: &mut SliceSink<'_>, userinfo: Userinfo<'_>) -> Result<(), ResourceError> {
     head.put(b"Authorization: Basic ")?;
-    let mut credentials = userinfo.credentials().fuse();
-    while let Some(first) = credentials.next() {
-        match (credentials.next(), credentials.next()) {
-            (Some(second), Some(third)) => head.put(&base64::quad(&[first, second, third]))?,
-            (Some(second), None) => head.put(&base64::quad(&[first, second]))?,
-            (None, _) => head.put(&base64::quad(&[first]))?,
-        }
-    }
+    base64::encode_each(userinfo.credentials(), |digit| head.put(&[digit]))?;
     head.put(b"\r\n")
 }
 

@@ -260,7 +260,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes over the next byte if it is one of these.
     fn accept(&mut self, bytes: &[u8]) -> bool {
-        let found = self.input.get(self.at).is_some_and(|byte| bytes.contains(byte));
+        let found = self.input.get(self.at).is_some_and(|byte| bytes.iter().any(|other| other == byte));
         self.at += usize::from(found);
         found
     }

@@ -77,16 +77,21 @@ impl<'a> Number<'a> {
     where
         'a: 't,
     {
-        match self.0 {
-            Repr::Text(text) => text.as_bytes(),
-            Repr::Integer(value) => render(&[Decimal::new(value).as_bytes()], rendered),
-            Repr::Time(time) => {
-                // The one in front keeps the zeros behind it, and is left out.
-                let micros = Decimal::new(1_000_000 + u64::from(time.subsec_micros()));
-                let micros = micros.as_bytes().get(1..).unwrap_or_default();
-                render(&[Decimal::new(time.secs()).as_bytes(), b".", micros], rendered)
-            }
+        let (whole, micros) = match self.0 {
+            Repr::Text(text) => return text.as_bytes(),
+            Repr::Integer(value) => (value, None),
+            Repr::Time(time) => (time.secs(), Some(time.subsec_micros())),
+        };
+        let mut sink = SliceSink::new(rendered);
+        // There is room for all that is made here.
+        let _room = sink.put(Decimal::new(whole).as_bytes());
+        if let Some(micros) = micros {
+            // The one in front keeps the zeros behind it, and is left out.
+            let micros = Decimal::new(1_000_000 + u64::from(micros));
+            let _room =
+                sink.put(b".").and_then(|()| sink.put(micros.as_bytes().get(1..).unwrap_or_default()));
         }
+        sink.into_filled()
     }
 }
 
@@ -141,8 +146,7 @@ impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Repr::Text(text) => serializer.serialize_newtype_struct(token::NUMBER, text),
-            Repr::Integer(value) => serializer.serialize_u64(value),
-            Repr::Time(_) => {
+            Repr::Integer(_) | Repr::Time(_) => {
                 serializer.serialize_newtype_struct(token::NUMBER, &Bytes(self.text(&mut [0; RENDERED])))
             }
         }
@@ -159,13 +163,6 @@ impl defmt::Format for Number<'_> {
 /// The length of the longest number made here, which is a time. It is made without `core::fmt`, which would be
 /// the largest part of a small encoder.
 const RENDERED: usize = Decimal::MAX_LEN + ".000000".len();
-
-/// Puts the parts into `rendered`, which has room for all that is made here.
-fn render<'t>(parts: &[&[u8]], rendered: &'t mut [u8; RENDERED]) -> &'t [u8] {
-    let mut sink = SliceSink::new(rendered);
-    let _room = parts.iter().try_for_each(|part| sink.put(part));
-    sink.into_filled()
-}
 
 /// Text that goes out without a check that it is text.
 struct Bytes<'t>(&'t [u8]);

@@ -7,6 +7,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::cursor::Cursor;
 use super::number::Number;
+use super::scan::plain_end;
 use super::text::Text;
 use super::token::{self, Token};
 
@@ -51,7 +52,9 @@ impl<'a> RawJson<'a> {
     #[must_use]
     pub fn as_text(self) -> Option<Text<'a>> {
         let content = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        Some(if content.as_bytes().contains(&b'\\') { Text::escaped(content) } else { Text::plain(content) })
+        // Of what ends a run of plain bytes, checked text has nothing but backslashes between its quotes.
+        let plain = plain_end(content.as_bytes(), 0) == content.len();
+        Some(if plain { Text::plain(content) } else { Text::escaped(content) })
     }
 
     /// The number, if this is one.

@@ -105,7 +105,8 @@ enum Style {
 
 impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
     /// Writes the key, and gives the sink for the value.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn begin(self) -> Result<&'s mut S, EncodeError> {
         if let Some(field) = self.field {
             self.sink.put(&[core::mem::replace(field.lead, b','), b'"'])?;
@@ -129,7 +130,8 @@ impl<'s, S: Sink + ?Sized> Encoder<'s, S> {
 }
 
 /// Writes what stands between quotes, with the escapes it needs.
-#[inline]
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
 fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), ResourceError> {
     let mut rest = text.as_bytes();
     loop {
@@ -145,14 +147,14 @@ fn put_characters<S: Sink + ?Sized>(sink: &mut S, text: &str) -> Result<(), Reso
 
 #[cold]
 fn put_escape<S: Sink + ?Sized>(sink: &mut S, byte: u8) -> Result<(), ResourceError> {
-    match byte {
-        b'"' => sink.put(br#"\""#),
-        b'\\' => sink.put(br"\\"),
-        b'\n' => sink.put(br"\n"),
-        b'\r' => sink.put(br"\r"),
-        b'\t' => sink.put(br"\t"),
-        _ => sink.put(&[b'\\', b'u', b'0', b'0', hex::digit(byte >> 4), hex::digit(byte & 15)]),
-    }
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => return sink.put(&[b'\\', b'u', b'0', b'0', hex::digit(byte >> 4), hex::digit(byte & 15)]),
+    };
+    sink.put(&[b'\\', letter])
 }
 
 /// The methods for integers that fit another.
@@ -249,6 +251,8 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Encoder<'s, S> {
         self.serialize_str(variant)
     }
 
+    // Where it is called the name is known, and nothing is left of the comparison.
+    #[inline(always)]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::key::SigningKey;
 use super::token::Token;
 use super::verify::VerifyError;
+use crate::decimal::Decimal;
 use crate::hex::Hex;
 use crate::json::RawJson;
 
@@ -23,21 +24,25 @@ use crate::json::RawJson;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureBlock {
     timestamp: u64,
+    /// The same in digits, which are what is signed and what is sent.
+    seconds: Decimal,
     token: Token,
     signature: Hex<64>,
     parent_signature: Option<Hex<64>>,
 }
 
 impl SignatureBlock {
-    pub(super) const fn new(timestamp: u64, token: Token, signature: Hex<64>) -> Self {
-        Self { timestamp, token, signature, parent_signature: None }
+    pub(super) fn new(key: &SigningKey, timestamp: u64, token: Token) -> Self {
+        let seconds = Decimal::new(timestamp);
+        let signature = key.signature(&seconds, &token);
+        Self { timestamp, seconds, token, signature, parent_signature: None }
     }
 
     /// The same block with `parent-signature`, which the domains of a subaccount carry: the same timestamp
     /// and token under the signing key of the account above.
     #[must_use]
     pub fn with_parent(self, parent: &SigningKey) -> Self {
-        Self { parent_signature: Some(parent.signature(self.timestamp, &self.token)), ..self }
+        Self { parent_signature: Some(parent.signature(&self.seconds, &self.token)), ..self }
     }
 
     /// When it was signed, in seconds since 1970. In the payload this is a string, not a number.
@@ -64,13 +69,25 @@ impl SignatureBlock {
         self.parent_signature.as_ref().map(Hex::as_str)
     }
 
-    /// The signature as bytes, which need no check that they are text.
-    pub(crate) const fn digits(&self) -> &[u8; 64] {
+    /// The timestamp as bytes, which need no check that they are text.
+    pub(crate) fn timestamp_digits(&self) -> &[u8] {
+        self.seconds.as_bytes()
+    }
+
+    /// The token as bytes.
+    pub(crate) const fn token_digits(&self) -> &[u8] {
+        self.token.as_bytes()
+    }
+
+    /// The signature as bytes.
+    #[must_use]
+    pub const fn digits(&self) -> &[u8; 64] {
         self.signature.as_bytes()
     }
 
-    pub(crate) fn parent_digits(&self) -> Option<&[u8; 64]> {
-        self.parent_signature.as_ref().map(Hex::as_bytes)
+    /// The signature of the account above; empty if there is none.
+    pub(crate) fn parent_digits(&self) -> &[u8] {
+        self.parent_signature.as_ref().map_or(&[], |digits| digits.as_bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::block::SignatureBlock;
-use super::mac::MacKey;
+use super::mac::{Code, MacKey};
 use super::token::Token;
 use crate::decimal::Decimal;
 use crate::error::ConfigError;
@@ -26,7 +26,7 @@ impl SigningKey {
         if key.is_empty() {
             return Err(ConfigError::EmptyKey);
         }
-        MacKey::new(key).map(Self).ok_or(ConfigError::EmptyKey)
+        Ok(Self(MacKey::new(key)))
     }
 
     /// Signs: the hexadecimal HMAC-SHA256 over the seconds of `now` and `token`, one after the other without
@@ -36,17 +36,15 @@ impl SigningKey {
     /// Sign every attempt anew, with a fresh token: receivers refuse old timestamps and known tokens.
     #[must_use]
     pub fn sign(&self, now: UnixTime, token: Token) -> SignatureBlock {
-        SignatureBlock::new(now.secs(), token, self.signature(now.secs(), &token))
+        SignatureBlock::new(self, now.secs(), token)
     }
 
-    pub(super) fn signature(&self, secs: u64, token: &Token) -> Hex<64> {
-        let timestamp = Decimal::new(secs);
-        Hex::encode(self.0.over(&[timestamp.as_bytes(), token.as_bytes()], &[]).as_bytes())
+    pub(crate) fn signature(&self, seconds: &Decimal, token: &Token) -> Hex<64> {
+        Hex::encode(self.code(seconds.as_bytes(), token.as_bytes()).as_bytes())
     }
 
-    /// Whether this key made the signature, in a time that does not depend on where it differs.
-    pub(super) fn made(&self, timestamp: &str, token: &str, signature: &[u8; 32]) -> bool {
-        self.0.over(&[timestamp.as_bytes(), token.as_bytes()], &[]).is(signature)
+    pub(super) fn code(&self, timestamp: &[u8], token: &[u8]) -> Code {
+        self.0.over(&[timestamp, token], &[])
     }
 }
 

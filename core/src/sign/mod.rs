@@ -19,6 +19,6 @@ mod verify;
 pub use block::{ReceivedBlock, SignatureBlock};
 pub use key::SigningKey;
 pub use replay::{Remember, ReplayGuard};
-pub use standard::{EndpointSecret, SecretText, StandardHeaders, StandardSignature};
+pub use standard::{EndpointSecret, SecretText, StandardHeaders, StandardSignature, StandardSignatures};
 pub use token::Token;
-pub use verify::{DEFAULT_WINDOW, Verified, VerifiedBlock, VerifyError, verify, verify_block};
+pub use verify::{DEFAULT_WINDOW, Verified, VerifiedBlock, VerifyError, check_payload, verify, verify_block};

@@ -48,7 +48,7 @@ impl Remember for [[u8; 32]] {
         }
         let mut newer = *signature;
         for place in self {
-            newer = core::mem::replace(place, newer);
+            core::mem::swap(place, &mut newer);
         }
         true
     }

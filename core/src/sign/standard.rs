@@ -48,13 +48,12 @@ impl EndpointSecret {
             .and_then(|encoded| base64::decode(encoded.as_bytes(), &mut bytes))
             .filter(|len| *len >= Self::MIN_BYTES)
             .and_then(|len| bytes.get(..len))
-            .and_then(MacKey::new)
-            .map(Self)
+            .map(|secret| Self(MacKey::new(secret)))
             .ok_or(ConfigError::MalformedSecret)
     }
 
     /// The value of `webhook-signature` for the message `id`, sent at `now` with a body that consists of
-    /// `chunks`. While a secret is being replaced, send the signatures of both, separated by a space.
+    /// `chunks`. While a secret is being replaced, send the signatures of both: [`StandardSignatures`].
     ///
     /// The signature covers `id.timestamp.body`. An `id` may contain dots all the same: the timestamp is
     /// digits and the body begins with `{"`, which no accepted id contains, so this splits in one way only.
@@ -136,9 +135,80 @@ impl StandardSignature {
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The text as bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for StandardSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The value of `webhook-signature` while a secret is being replaced: the signatures of the new one and of the
+/// old one, in this order. Without an old one it is the one signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StandardSignatures {
+    newest: StandardSignature,
+    both: Option<[u8; Self::MAX_LEN]>,
+}
+
+impl StandardSignatures {
+    /// The length of two, with the space in between.
+    pub const MAX_LEN: usize = 2 * StandardSignature::LEN + 1;
+
+    /// Signs as [`EndpointSecret::sign`] does, with both secrets.
+    ///
+    /// ```
+    /// use sealpost_core::UnixTime;
+    /// use sealpost_core::sign::{EndpointSecret, StandardSignatures};
+    ///
+    /// let old = EndpointSecret::parse("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX")?;
+    /// let new = EndpointSecret::parse("whsec_FxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA")?;
+    /// let now = UnixTime::new(1_529_006_854, 0);
+    /// let both = StandardSignatures::sign(&new, Some(&old), "MXcc2gEpS-eN8HfkOnmK2w", now, &[b"{}"]);
+    /// let newest = new.sign("MXcc2gEpS-eN8HfkOnmK2w", now, &[b"{}"]);
+    /// assert!(both.as_str().starts_with(newest.as_str()));
+    /// assert_eq!(both.as_str().split(' ').count(), 2);
+    /// # Ok::<(), sealpost_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn sign(
+        new: &EndpointSecret,
+        old: Option<&EndpointSecret>,
+        id: &str,
+        now: UnixTime,
+        chunks: &[&[u8]],
+    ) -> Self {
+        let newest = new.sign(id, now, chunks);
+        Self { newest, both: old.map(|old| Self::join(&newest, &old.sign(id, now, chunks))) }
+    }
+
+    fn join(newest: &StandardSignature, older: &StandardSignature) -> [u8; Self::MAX_LEN] {
+        let mut text = [b' '; Self::MAX_LEN];
+        if let Some((front, back)) = text.split_at_mut_checked(StandardSignature::LEN) {
+            front.copy_from_slice(&newest.0);
+            // Behind the space.
+            if let Some((_, back)) = back.split_first_mut() {
+                back.copy_from_slice(&older.0);
+            }
+        }
+        text
+    }
+
+    /// The text for the header.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let both = self.both.as_ref().and_then(|text| core::str::from_utf8(text).ok());
+        both.unwrap_or_else(|| self.newest.as_str())
+    }
+}
+
+impl fmt::Debug for StandardSignatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -224,6 +294,18 @@ mod tests {
         for list in [SIGNATURE, &format!("v1,AAAA v1a,x  {SIGNATURE}"), &format!("{SIGNATURE} v2,y")] {
             assert_eq!(verify_at(headers(list), BODY, NOW), Ok(()), "{list}");
         }
+    }
+
+    #[test]
+    fn while_a_secret_is_replaced_both_sign_and_the_newest_comes_first() {
+        let old = EndpointSecret::parse(LONGEST).unwrap();
+        let new = EndpointSecret::parse(SecretText::from_entropy(&[7; 24]).unwrap().reveal()).unwrap();
+        let sign = |old| StandardSignatures::sign(&new, old, "MXcc2gEpS-eN8HfkOnmK2w", NOW, &[BODY]);
+        let alone = new.sign("MXcc2gEpS-eN8HfkOnmK2w", NOW, &[BODY]);
+        assert_eq!(sign(Some(&old)).as_str(), format!("{} {SIGNATURE}", alone.as_str()));
+        assert_eq!(verify_at(headers(sign(Some(&old)).as_str()), BODY, NOW), Ok(()));
+        assert_eq!(sign(None).as_str(), alone.as_str());
+        assert_eq!(verify_at(headers(sign(None).as_str()), BODY, NOW), Err(VerifyError::WrongSignature));
     }
 
     #[test]

@@ -34,7 +34,9 @@ impl Token {
         self.0.as_str()
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    /// The digits as bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         self.0.as_bytes()
     }
 }

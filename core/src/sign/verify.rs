@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::block::ReceivedBlock;
 use super::key::SigningKey;
+use super::mac::Code;
 use super::replay::Remember;
 use crate::decimal;
 use crate::hex;
@@ -53,12 +54,20 @@ pub fn verify<'a>(
     window: Duration,
     guard: &mut (impl Remember + ?Sized),
 ) -> Result<Verified<'a>, VerifyError> {
-    // The payload is one object around event-data, which may be as deep as was accepted.
-    let payload = json::check_to_depth(body, json::MAX_DEPTH + 1).map_err(VerifyError::NotJson)?;
+    let payload = check_payload(body)?;
     let block = ReceivedBlock::in_payload(payload)?;
     let event_data = payload.member("event-data").ok_or(VerifyError::Malformed("`event-data` is missing"))?;
     let VerifiedBlock { timestamp, token } = verify_block(&block, key, now, window, guard)?;
     Ok(Verified { timestamp, token, event_data })
+}
+
+/// A payload as JSON, of which nothing is verified yet: for receivers that take it apart themselves. It is one object
+/// around event-data, and so one deeper than what [`json::check`] takes.
+///
+/// # Errors
+/// [`VerifyError::NotJson`].
+pub fn check_payload(body: &[u8]) -> Result<RawJson<'_>, VerifyError> {
+    json::check_to_depth(body, json::MAX_DEPTH + 1).map_err(VerifyError::NotJson)
 }
 
 /// A payload that passed every check.
@@ -89,9 +98,12 @@ pub fn verify_block<'a>(
     guard: &mut (impl Remember + ?Sized),
 ) -> Result<VerifiedBlock<'a>, VerifyError> {
     let timestamp = seconds(block.timestamp)?;
-    let signature = authentic(block, key)?;
+    let code = key.code(block.timestamp.as_bytes(), block.token.as_bytes());
+    if !signs(block, &code)? {
+        return Err(VerifyError::WrongSignature);
+    }
     check_age(timestamp, now, window)?;
-    if !guard.remember(&signature) {
+    if !guard.remember(code.as_bytes()) {
         return Err(VerifyError::Replayed);
     }
     Ok(VerifiedBlock { timestamp, token: block.token })
@@ -144,29 +156,31 @@ impl core::error::Error for VerifyError {}
 
 pub(super) fn seconds(timestamp: &str) -> Result<u64, VerifyError> {
     decimal::parse(timestamp.as_bytes())
+        .filter(|secs| i64::try_from(*secs).is_ok())
         .ok_or(VerifyError::Malformed("the timestamp must be a string of decimal seconds since 1970"))
 }
 
-/// The signature in the block that `key` made.
-fn authentic(block: &ReceivedBlock<'_>, key: &SigningKey) -> Result<[u8; 32], VerifyError> {
+/// Whether one of the block's signatures is this one. Compares in constant time.
+fn signs(block: &ReceivedBlock<'_>, code: &Code) -> Result<bool, VerifyError> {
     for text in [Some(block.signature), block.parent_signature] {
         let Some(text) = text else { break };
         let signature =
             hex::decode(text).ok_or(VerifyError::Malformed("a signature must be 64 hexadecimal digits"))?;
-        if key.made(block.timestamp, block.token, &signature) {
-            return Ok(signature);
+        if code.is(&signature) {
+            return Ok(true);
         }
     }
-    Err(VerifyError::WrongSignature)
+    Ok(false)
 }
 
 pub(super) fn check_age(timestamp: u64, now: UnixTime, window: Duration) -> Result<(), VerifyError> {
-    let distance = now.secs().abs_diff(timestamp);
-    if distance <= u64::from(window.as_millis() / 1000) {
-        return Ok(());
+    // Only a clock can be that far ahead: a timestamp fits into 63 bits.
+    let age = now.secs().checked_signed_diff(timestamp).unwrap_or(i64::MAX);
+    if age.unsigned_abs() <= u64::from(window.as_millis() / 1000) {
+        Ok(())
+    } else {
+        Err(VerifyError::Stale { age })
     }
-    let age = i64::try_from(distance).unwrap_or(i64::MAX);
-    Err(VerifyError::Stale { age: if now.secs() >= timestamp { age } else { -age } })
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! What every route learns from a request before its own work: who calls, and about which domain.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -50,9 +53,34 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Result<Response, Error> {
     let key = auth::presented(request.headers()).ok_or(Error::Unauthorized)?;
-    let scope = app.scope_of(&key).ok_or(Error::Unauthorized)?;
+    let Some(scope) = app.scope_of(&key) else { return Err(refuse(&app, &request)) };
     request.extensions_mut().insert(scope);
     Ok(next.run(request).await)
+}
+
+/// The refusal of a wrong key, which counts against the address that it came from.
+fn refuse(app: &App, request: &Request) -> Error {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+        return Error::Unauthorized;
+    };
+    match app.wrong_keys().count(client(app, peer.ip(), request.headers()), Instant::now()) {
+        Ok(()) => Error::Unauthorized,
+        Err(left) => Error::TooManyWrongKeys { seconds: left.as_secs() + 1 },
+    }
+}
+
+/// Where a request comes from: the peer, or behind trusted proxies the nearest address that is none. Each of
+/// them appends the address that it heard from; what stands further left anybody can have written.
+fn client(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let lists = headers.get_all("x-forwarded-for").iter().rev().map_while(|list| list.to_str().ok());
+    let mut told = lists.flat_map(|list| list.rsplit(',')).map_while(|text| text.trim().parse().ok());
+    let mut address = peer;
+    while app.trusts_proxy(address)
+        && let Some(further) = told.next()
+    {
+        address = further;
+    }
+    address
 }
 
 /// The domain in the path, which exists and which the key may see.
@@ -80,4 +108,33 @@ impl IntoParams for OfDomain {
 pub(super) async fn path_parameter(parts: &mut Parts, name: &str) -> Option<String> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::Api;
+
+    /// The proxy that the tests trust.
+    const PROXY: &str = "192.0.2.1";
+
+    #[tokio::test]
+    async fn the_client_is_the_peer_or_what_trusted_proxies_say_of_it() {
+        let app = Api::new().await.app;
+        for (peer, forwarded, expected) in [
+            (PROXY, &["198.51.100.7"][..], "198.51.100.7"),
+            (PROXY, &["10.9.9.9, 198.51.100.7"], "198.51.100.7"),
+            (PROXY, &["10.9.9.9", "198.51.100.7, 192.0.2.1"], "198.51.100.7"),
+            (PROXY, &["nonsense"], PROXY),
+            (PROXY, &[], PROXY),
+            ("203.0.113.5", &["198.51.100.7"], "203.0.113.5"),
+        ] {
+            let named = |value: &&str| ("x-forwarded-for".parse().ok(), value.parse().expect("a value"));
+            let headers = HeaderMap::from_iter(
+                forwarded.iter().map(named).filter_map(|(name, value)| Some((name?, value))),
+            );
+            let client = client(&app, peer.parse().expect("an address"), &headers);
+            assert_eq!(client.to_string(), expected, "{peer} {forwarded:?}");
+        }
+    }
 }

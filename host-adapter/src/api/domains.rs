@@ -1,4 +1,4 @@
-//! `POST /v3/domains`, `GET /v4/domains`.
+//! `/v3/domains` and `/v4/domains`: which domains there are.
 
 mod schema;
 
@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use self::schema::{NewDomain, PageOfDomains};
 use super::App;
-use super::caller::Scope;
+use super::caller::{OfDomain, Scope};
 use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
@@ -18,7 +18,11 @@ use super::reply;
 use crate::config::DomainName;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().routes(routes!(create)).routes(routes!(list))
+    Routes::new()
+        .routes(routes!(list_v3, create))
+        .routes(routes!(list))
+        .routes(routes!(show_v3, remove))
+        .routes(routes!(show))
 }
 
 /// A domain as its listings show it. There is nothing to verify about it: it is active at once.
@@ -80,6 +84,60 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
     }))
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainShown)]
+struct Shown<'a> {
+    domain: Item<'a>,
+    /// None: there is nothing to verify.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    receiving_dns_records: [(); 0],
+    /// None.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    sending_dns_records: [(); 0],
+}
+
+/// One domain
+#[utoipa::path(
+    get, path = "/v4/domains/{domain}", tag = "Domains", operation_id = "showDomain", params(OfDomain),
+    responses((status = 200, body = Shown)),
+)]
+async fn show(OfDomain(domain): OfDomain) -> Response {
+    let domain = Item::new(domain.name());
+    reply::ok(&Shown { domain, receiving_dns_records: [], sending_dns_records: [] })
+}
+
+/// One domain
+///
+/// The same as in `/v4`.
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}", tag = "Domains", operation_id = "showDomainV3", params(OfDomain),
+    responses((status = 200, body = Shown)),
+)]
+async fn show_v3(domain: OfDomain) -> Response {
+    show(domain).await
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainDeleted)]
+struct Deleted<'a> {
+    message: &'static str,
+    name: &'a str,
+}
+
+/// Delete a domain
+///
+/// With its webhooks, events and keys. It is gone when this is answered, and its pending deliveries are cancelled;
+/// what is removed later is no longer shown to anyone.
+#[utoipa::path(
+    delete, path = "/v3/domains/{domain}", tag = "Domains", operation_id = "deleteDomain", params(OfDomain),
+    responses((status = 200, body = Deleted), (status = 403), (status = 503)),
+)]
+async fn remove(State(app): State<App>, OfDomain(domain): OfDomain, scope: Scope) -> Result<Response, Error> {
+    scope.require_account()?;
+    app.store().delete_domain(domain.name()).await?;
+    Ok(reply::ok(&Deleted { message: "Domain will be deleted in the background", name: domain.name() }))
+}
+
 /// How many domains a page of the listing may have; the first is the default.
 const LIMITS: (usize, usize) = (100, 1000);
 
@@ -110,6 +168,17 @@ async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -
     Ok(reply::ok(&List { total_count: visible().count(), items }))
 }
 
+/// The domains that the key is good for
+///
+/// The same as in `/v4`.
+#[utoipa::path(
+    get, path = "/v3/domains", tag = "Domains", operation_id = "listDomainsV3", params(PageOfDomains),
+    responses((status = 200, body = List)),
+)]
+async fn list_v3(app: State<App>, scope: Scope, query: RawQuery) -> Result<Response, Error> {
+    list(app, scope, query).await
+}
+
 fn number(query: &Form, name: &'static str, default: usize) -> Result<usize, Error> {
     let parse = |text: &str| text.parse().map_err(|_| Error::invalid(name, "must be a whole number"));
     query.first(name).map_or(Ok(default), parse)
@@ -136,6 +205,32 @@ mod tests {
             body,
             "{\"total_count\":2,\"items\":[{\"name\":\"mg.example.com\",\"state\":\"active\"}]}\n"
         );
+    }
+
+    #[tokio::test]
+    async fn a_domain_is_shown_deleted_and_made_anew_without_anything_of_before() {
+        let api = Api::new().await;
+        for version in ["v3", "v4"] {
+            let (status, body) = api.get(&format!("/{version}/domains/A.test")).await;
+            assert_eq!(status, 200);
+            assert!(body.starts_with("{\"domain\":{\"name\":\"a.test\",\"state\":\"active\"},"), "{body}");
+        }
+        let webhook = "id=opened&url=https://8.8.8.8/a";
+        assert_eq!(api.form("POST", "/v3/domains/a.test/webhooks", webhook).await.0, 200);
+        let event = r#"{"event":"opened","recipient":"a@b.test"}"#;
+        assert_eq!(api.submit("", "application/json", event).await.0, 200);
+
+        let deleted = api.form("DELETE", "/v3/domains/a.test", "").await;
+        let answer = "{\"message\":\"Domain will be deleted in the background\",\"name\":\"a.test\"}\n";
+        assert_eq!(deleted, (200, answer.into()));
+        for path in ["/v3/domains/a.test", "/v3/a.test/events", "/v3/domains/a.test/webhooks"] {
+            assert_eq!(api.get(path).await.0, 404, "{path}");
+        }
+        assert_eq!(api.form("DELETE", "/v3/domains/a.test", "").await.0, 404);
+
+        assert_eq!(api.form("POST", "/v3/domains", "name=a.test").await.0, 200);
+        assert_eq!(api.get("/v3/domains/a.test/webhooks").await.1, "{\"webhooks\":{}}\n");
+        assert!(api.get("/v3/a.test/events").await.1.starts_with("{\"items\":[]"));
     }
 
     #[tokio::test]

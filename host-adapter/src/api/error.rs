@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::reply;
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::memory;
-use crate::storage::{DomainError, QueryError, StoreError, WebhookError};
+use crate::storage::{DomainError, KeyError, QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
@@ -37,6 +37,17 @@ pub enum Error {
     DomainTaken,
     /// The account has no signing key.
     NoSigningKey,
+    /// There is no API key of this id.
+    UnknownKey,
+    /// The only API key of the account was to be revoked.
+    LastKey,
+    /// Too many wrong keys from one address, for so many more seconds.
+    TooManyWrongKeys {
+        /// Until they are forgotten.
+        seconds: u64,
+    },
+    /// The signing key is a setting, which no request changes.
+    SigningKeyConfigured,
     /// A cursor that this server never gave out for this domain.
     BadCursor,
     /// Too many events had to be looked at, one by one, to fill a page.
@@ -91,9 +102,9 @@ pub enum Error {
 }
 
 /// Seconds after which a client is asked to come back when there was no room.
-const RETRY_FULL: &str = "5";
+const RETRY_FULL: u64 = 5;
 /// Seconds after which a client is asked to come back when the store was in trouble.
-const RETRY_UNAVAILABLE: &str = "30";
+const RETRY_UNAVAILABLE: u64 = 30;
 
 impl Error {
     pub(super) fn invalid(parameter: &'static str, reason: impl fmt::Display) -> Self {
@@ -104,7 +115,9 @@ impl Error {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownRoute | Self::UnknownDomain | Self::UnknownWebhook => StatusCode::NOT_FOUND,
+            Self::UnknownRoute | Self::UnknownDomain | Self::UnknownWebhook | Self::UnknownKey => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::WebhookExists(_)
             | Self::DomainTaken
@@ -119,17 +132,18 @@ impl Error {
             Self::BodyTooLarge { .. } | Self::BatchTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Events(_) => StatusCode::BAD_REQUEST,
-            Self::Conflicts(_) => StatusCode::CONFLICT,
-            Self::Full => StatusCode::TOO_MANY_REQUESTS,
+            Self::Conflicts(_) | Self::SigningKeyConfigured | Self::LastKey => StatusCode::CONFLICT,
+            Self::Full | Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    fn retry_after(&self) -> Option<&'static str> {
+    fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Full => Some(RETRY_FULL),
             Self::Unavailable => Some(RETRY_UNAVAILABLE),
+            Self::TooManyWrongKeys { seconds } => Some(*seconds),
             _ => None,
         }
     }
@@ -150,6 +164,15 @@ impl fmt::Display for Error {
             }
             Self::DomainTaken => f.write_str("This domain name is already taken"),
             Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
+            Self::UnknownKey => f.write_str("Key not found"),
+            Self::LastKey => KeyError::Last.fmt(f),
+            Self::TooManyWrongKeys { seconds } => {
+                write!(f, "Too many wrong keys from this address; a right one is heard, wrong ones in {seconds} s")
+            }
+            Self::SigningKeyConfigured => f.write_str(
+                "The signing key is configured, by keys.signing or SEALPOST_SIGNING_KEY: change it there and start \
+                 the server again, or take it away there, and then regenerate it here",
+            ),
             Self::BadCursor => f.write_str("Invalid page: this link was not given out for this domain"),
             Self::TooManyToFilter => f.write_str(
                 "Too many events to filter: no page was full after 5 seconds; ask for a narrower range of 'begin' \
@@ -207,7 +230,9 @@ impl Error {
             WebhookError::UnknownDomain => Self::UnknownDomain,
             WebhookError::AlreadySet => Self::WebhookExists(kind),
             WebhookError::NotSet => Self::UnknownWebhook,
-            WebhookError::TooManyUrls | WebhookError::TooManyEndpoints { .. } => Self::invalid("url", error),
+            WebhookError::UnknownUrl | WebhookError::TooManyUrls | WebhookError::TooManyEndpoints { .. } => {
+                Self::invalid("url", error)
+            }
             WebhookError::Store(error) => error.into(),
         }
     }
@@ -216,8 +241,21 @@ impl Error {
 impl From<DomainError> for Error {
     fn from(error: DomainError) -> Self {
         match error {
+            DomainError::Unknown => Self::UnknownDomain,
             DomainError::TooMany { .. } => Self::invalid("name", error),
             DomainError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown => Self::UnknownKey,
+            KeyError::UnknownDomain => Self::UnknownDomain,
+            KeyError::Last => Self::LastKey,
+            KeyError::TooMany { .. } => Self::invalid("kind", error),
+            KeyError::Store(error) => error.into(),
         }
     }
 }
@@ -294,7 +332,7 @@ impl IntoResponse for Error {
         };
         let mut response = reply::json(self.status(), &body);
         if let Some(seconds) = self.retry_after() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -1,4 +1,4 @@
-//! The HTTP API: Mailgun's routes for webhooks, events, domains and the signing key.
+//! The HTTP API: Mailgun's routes for webhooks, events, domains and keys.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
 //! [`Ingest`], and answer; no state lives here. A new route is a handler with its documentation in
@@ -14,12 +14,16 @@ mod error;
 mod events;
 mod form;
 mod health;
+mod keys;
 mod reply;
 mod signing_key;
 mod submit;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod testing;
 mod webhooks;
+mod wrong_keys;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +38,7 @@ use tokio::sync::watch;
 use self::caller::Scope;
 use self::document::Routes;
 use self::events::CursorKey;
+use self::wrong_keys::WrongKeys;
 use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
@@ -56,6 +61,8 @@ struct Inner {
     clock: SystemClock,
     cursor_key: CursorKey,
     keys: Vec<[u8; 32]>,
+    wrong_keys: WrongKeys,
+    signing_key_is_configured: bool,
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
     /// The description of the routes, from the first time on that someone asks for it.
@@ -77,9 +84,12 @@ pub struct Setup {
     pub limits: Limits,
     /// [Hashes](crate::secrets::hash_api_key) of keys that are good for the account, beside the store's.
     pub keys: Vec<[u8; 32]>,
+    /// Whether the signing key comes from the configuration, and so is not to be changed by a request.
+    pub signing_key_is_configured: bool,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
-    /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed where there is no `public_url`.
+    /// Peers whose `X-Forwarded-For` is believed and, where there is no `public_url`, `X-Forwarded-Proto` and
+    /// `X-Forwarded-Host`.
     /// A peer is known by the request's [`ConnectInfo`](axum::extract::ConnectInfo) extension.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -87,7 +97,9 @@ pub struct Setup {
 impl App {
     /// The API over this setup.
     #[must_use]
-    pub fn new(Setup { store, client, clock, limits, keys, public_url, trusted_proxies }: Setup) -> Self {
+    pub fn new(setup: Setup) -> Self {
+        let Setup { store, client, clock, limits, keys, .. } = setup;
+        let Setup { signing_key_is_configured, public_url, trusted_proxies, .. } = setup;
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             pages: Memory::new(events::MEMORY),
@@ -96,6 +108,8 @@ impl App {
             client,
             clock,
             keys,
+            wrong_keys: WrongKeys::default(),
+            signing_key_is_configured,
             public_url,
             trusted_proxies,
             document: OnceLock::new(),
@@ -155,6 +169,18 @@ impl App {
         &self.0.cursor_key
     }
 
+    fn has_configured_key(&self) -> bool {
+        !self.0.keys.is_empty()
+    }
+
+    fn wrong_keys(&self) -> &WrongKeys {
+        &self.0.wrong_keys
+    }
+
+    fn signing_key_is_configured(&self) -> bool {
+        self.0.signing_key_is_configured
+    }
+
     fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
     }
@@ -196,6 +222,7 @@ fn keyed() -> Routes {
     Routes::new()
         .merge(domains::routes())
         .merge(events::routes())
+        .merge(keys::routes())
         .merge(signing_key::routes())
         .merge(webhooks::routes())
 }
@@ -211,8 +238,6 @@ mod tests {
     use axum::http::{Request, header};
 
     use super::testing::Api;
-    use crate::secrets::hash_api_key;
-    use crate::storage::ApiKey;
 
     #[tokio::test]
     async fn every_answer_has_mailguns_headers() {
@@ -235,23 +260,5 @@ mod tests {
         assert_eq!(head.status, 405);
         assert_eq!(head.headers[header::ALLOW], "GET,HEAD");
         assert!(body.starts_with("{\"message\":\"Method not allowed"), "{body}");
-    }
-
-    #[tokio::test]
-    async fn a_key_of_one_domain_opens_that_domain_alone() {
-        let api = Api::new().await;
-        api.app.store().create_domain("b.test").await.expect("a domain");
-        let key = ApiKey { hash: hash_api_key("x"), domain: Some("b.test".into()), label: "only b".into() };
-        api.app.store().add_api_key(key).await.expect("a key");
-        let get = async |path| {
-            let request = Request::get(path).header("Authorization", "Basic YXBpOng=").header("Host", "h");
-            let (head, body) = api.send_bare(request, Body::empty()).await;
-            (head.status.as_u16(), body)
-        };
-        assert_eq!(get("/v3/b.test/events").await.0, 200);
-        assert_eq!(get("/v3/a.test/events").await.0, 404);
-        assert_eq!(get("/v5/accounts/http_signing_key").await, (403, "{\"message\":\"Forbidden\"}\n".into()));
-        let (_, domains) = get("/v4/domains").await;
-        assert_eq!(domains, "{\"total_count\":1,\"items\":[{\"name\":\"b.test\",\"state\":\"active\"}]}\n");
     }
 }

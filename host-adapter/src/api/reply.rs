@@ -30,6 +30,11 @@ pub(super) fn raw(status: StatusCode, json: impl Into<Body>) -> Response {
     (status, content_type, json.into()).into_response()
 }
 
+/// A wall-clock millisecond since the Unix epoch as a date: `2026-02-16T19:06:01Z`.
+pub(super) fn date(millis: i64) -> String {
+    jiff::Timestamp::from_second(millis.div_euclid(1000)).unwrap_or_default().to_string()
+}
+
 /// Adds the headers that every answer of Mailgun's API has, refusals included.
 pub(super) async fn add_headers(request: Request, next: Next) -> Response {
     const HEADERS: [(header::HeaderName, &str); 4] = [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::response::Parts;
-use axum::http::{Request, header};
+use axum::http::{Request, header, request};
 use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,9 +15,39 @@ use tower::ServiceExt;
 use super::{App, Setup, router};
 use crate::clock::SystemClock;
 use crate::config::Limits;
+use crate::entropy;
 use crate::secrets::{Secret, hash_api_key};
-use crate::storage::{Inbox, Settings, Store};
+use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
+
+/// Every route that wants a key: its method and its path.
+pub(super) const ROUTES: [(&str, &str); 25] = [
+    ("GET", "/v1/keys"),
+    ("POST", "/v1/keys"),
+    ("DELETE", "/v1/keys/x"),
+    ("GET", "/v3/domains"),
+    ("POST", "/v3/domains"),
+    ("GET", "/v4/domains"),
+    ("GET", "/v3/domains/{domain}"),
+    ("GET", "/v4/domains/{domain}"),
+    ("DELETE", "/v3/domains/{domain}"),
+    ("GET", "/v5/accounts/http_signing_key"),
+    ("POST", "/v5/accounts/http_signing_key"),
+    ("POST", "/v1/analytics/logs"),
+    ("GET", "/v3/{domain}/events"),
+    ("POST", "/v3/{domain}/events"),
+    ("GET", "/v3/{domain}/events/x"),
+    ("GET", "/v3/domains/{domain}/webhooks"),
+    ("POST", "/v3/domains/{domain}/webhooks"),
+    ("GET", "/v3/domains/{domain}/webhooks/opened"),
+    ("PUT", "/v3/domains/{domain}/webhooks/opened"),
+    ("DELETE", "/v3/domains/{domain}/webhooks/opened"),
+    ("GET", "/v3/domains/{domain}/webhooks/opened/secrets"),
+    ("POST", "/v3/domains/{domain}/webhooks/opened/secrets"),
+    ("PUT", "/v3/domains/{domain}/webhooks/opened/test"),
+    ("GET", "/v3/domains/{domain}/webhooks/none"),
+    ("POST", "/v3/domains/{domain}/webhooks/none/secrets"),
+];
 
 /// An API with the domain `a.test`, the key `key-1` and the signing key `signing-1`.
 pub(super) struct Api {
@@ -34,6 +64,35 @@ impl Api {
     }
 
     pub(super) async fn with(settings: &Settings, limits: Limits) -> Self {
+        Self::set_up(settings, limits, |_| {}).await
+    }
+
+    /// An API whose signing key comes from the configuration.
+    pub(super) async fn with_configured_signing_key() -> Self {
+        let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
+        Self::set_up(&Settings::default(), limits, |setup| setup.signing_key_is_configured = true).await
+    }
+
+    /// An API whose only key is the first one.
+    pub(super) async fn without_configured_key() -> Self {
+        let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
+        Self::set_up(&Settings::default(), limits, |setup| setup.keys.clear()).await
+    }
+
+    /// A key of the account that is not configured.
+    pub(super) async fn first_key(&self) -> String {
+        self.key_for(None).await
+    }
+
+    /// A new key, for a domain or for the account.
+    pub(super) async fn key_for(&self, domain: Option<&str>) -> String {
+        let key = entropy::key();
+        let stored = ApiKey::new(hash_api_key(&key), domain, "");
+        self.app.store().add_api_key(stored).await.expect("a key");
+        key
+    }
+
+    async fn set_up(settings: &Settings, limits: Limits, change: impl FnOnce(&mut Setup)) -> Self {
         let (store, inboxes) = Store::in_memory(settings);
         store.create_domain("a.test").await.expect("a domain");
         store.set_signing_key(Secret::new("signing-1")).await.expect("a signing key");
@@ -44,7 +103,17 @@ impl Api {
         let client = Arc::new(Client::new(client).expect("a client"));
         let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
         let clock = SystemClock::new();
-        let setup = Setup { store, client, clock, limits, keys, public_url: None, trusted_proxies };
+        let mut setup = Setup {
+            store,
+            client,
+            clock,
+            limits,
+            keys,
+            signing_key_is_configured: false,
+            public_url: None,
+            trusted_proxies,
+        };
+        change(&mut setup);
         let app = App::new(setup);
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }
@@ -54,21 +123,31 @@ impl Api {
     }
 
     /// The answer to a request with the key.
-    pub(super) async fn send(
-        &self,
-        request: axum::http::request::Builder,
-        body: impl Into<Body>,
-    ) -> (Parts, String) {
+    pub(super) async fn send(&self, request: request::Builder, body: impl Into<Body>) -> (Parts, String) {
         let authorization = format!("Basic {}", BASE64_STANDARD.encode("api:key-1"));
         let request =
             request.header(header::AUTHORIZATION, authorization).header(header::HOST, "localhost:8925");
         self.send_bare(request, body).await
     }
 
+    /// The answer to a request with another key and no body.
+    pub(super) async fn with_key(&self, key: &str, method: &str, path: &str) -> (u16, String) {
+        let request = self.request_with(key, method, path);
+        let (head, body) = self.send_bare(request, Body::empty()).await;
+        (head.status.as_u16(), body)
+    }
+
+    /// A request with another key.
+    pub(super) fn request_with(&self, key: &str, method: &str, path: &str) -> request::Builder {
+        let authorization = format!("Basic {}", BASE64_STANDARD.encode(format!("api:{key}")));
+        let request = Request::builder().method(method).uri(path);
+        request.header(header::AUTHORIZATION, authorization).header(header::HOST, "localhost:8925")
+    }
+
     /// The answer to a request as it is.
     pub(super) async fn send_bare(
         &self,
-        request: axum::http::request::Builder,
+        request: request::Builder,
         body: impl Into<Body>,
     ) -> (Parts, String) {
         read(self.response(request.body(body.into()).expect("a request")).await).await

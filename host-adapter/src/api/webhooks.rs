@@ -1,6 +1,7 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
 mod schema;
+mod secrets;
 mod test_call;
 mod url;
 
@@ -28,7 +29,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .routes(routes!(list_all, create))
         .routes(routes!(show, replace, remove))
-        .routes(routes!(secrets))
+        .routes(routes!(secrets::show, secrets::rotate))
         .routes(routes!(test_call::test))
 }
 
@@ -92,42 +93,6 @@ async fn show(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Respon
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
         endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(endpoints) })),
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct Secrets<'a> {
-    secrets: Vec<EndpointSecret<'a>>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(example = json!({"url": "https://crm.example.com/hooks", "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"}))]
-struct EndpointSecret<'a> {
-    /// Without its credentials.
-    url: &'a str,
-    /// `whsec_` and base64.
-    secret: &'a str,
-}
-
-/// The secrets of a webhook
-///
-/// With its secret, the owner of an endpoint verifies the Standard Webhooks signature. Asked for one webhook at a
-/// time: no list of webhooks holds a secret.
-#[utoipa::path(
-    get, path = "/v3/domains/{domain}/webhooks/{type}/secrets", tag = "Webhooks", operation_id = "showSecrets",
-    params(OfDomain, OfType),
-    responses((status = 200, body = Secrets), (status = 404, description = NOT_SET)),
-)]
-async fn secrets(OfDomain(domain): OfDomain, OfType(kind): OfType) -> Result<Response, Error> {
-    match domain.webhook(kind) {
-        [] => Err(Error::UnknownWebhook),
-        endpoints => {
-            let each = endpoints.iter().map(|endpoint| EndpointSecret {
-                url: endpoint.url().shown(),
-                secret: endpoint.secret().expose(),
-            });
-            Ok(reply::ok(&Secrets { secrets: each.collect() }))
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod demo;
 mod receiver;
 
+use axum::http::StatusCode;
+
 use super::failure::Failure;
 use super::serve;
 use super::server_args::ServerArgs;
@@ -29,6 +31,19 @@ pub(super) struct Args {
     /// everyone. With keys of your own, from SEALPOST_API_KEY and SEALPOST_SIGNING_KEY, this is not needed.
     #[arg(long)]
     expose: bool,
+
+    /// What the receiver answers: status codes, one after the other
+    ///
+    /// What the receiver answers to deliveries other than the demonstration's, one after the other, to see what
+    /// follows from it: --answers 500,500,200 shows two retries, --answers 406 a refusal. After the last one, and
+    /// without this flag, it answers 200. Payloads that are not valid get 406 in any case.
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = answer)]
+    answers: Vec<StatusCode>,
+}
+
+fn answer(code: &str) -> Result<StatusCode, String> {
+    let known = code.parse().ok().filter(|code: &StatusCode| (200..=599).contains(&code.as_u16()));
+    known.ok_or_else(|| "an answer is a status code from 200 to 599, such as 500".to_owned())
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -53,7 +68,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let ready = |running: &Running| {
             serve::announce(running);
             if let Some(signing_key) = running.store().directory().signing_key().cloned() {
-                tokio::spawn(Demo { server: running.addr(), api_key, signing_key }.run(receiver));
+                let (server, answers) = (running.addr(), args.answers.clone());
+                tokio::spawn(Demo { server, api_key, signing_key, answers }.run(receiver));
             }
         };
         Ok(server::run(&config, ready, shutdown).await?)

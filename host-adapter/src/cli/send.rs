@@ -9,14 +9,11 @@ mod progress;
 use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Write as _, stdin, stdout};
 
-use url::Url;
-
+use super::access::{Access, domain};
 use super::failure::Failure;
-use super::key;
 use crate::clock::SystemClock;
-use crate::config::{self, DomainName};
+use crate::config::DomainName;
 use crate::samples;
-use crate::secrets::Secret;
 
 use batch::Batches;
 use client::{Client, Stored};
@@ -39,18 +36,8 @@ pub(super) struct Args {
     #[arg(value_name = "FILE|-|sample:TYPE", value_parser = source)]
     source: Source,
 
-    /// The server's address
-    ///
-    /// The server's address, the start of all its URLs.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8925", value_parser = server)]
-    server: Url,
-
-    /// The API key; better in SEALPOST_API_KEY
-    ///
-    /// The API key. Other users of this machine can see it in the list of processes; the environment variable
-    /// SEALPOST_API_KEY, used without this flag, they cannot.
-    #[arg(long, value_name = "KEY", value_parser = key::parse)]
-    key: Option<Secret>,
+    #[command(flatten)]
+    access: Access,
 
     /// The domain that the events belong to
     ///
@@ -67,8 +54,7 @@ enum Source {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let key = key::given(args.key.as_ref(), "SEALPOST_API_KEY", "API key")?;
-    let client = Client::new(&args.server, &key, &args.domain);
+    let client = Client::new(args.access.server(), &args.access.key()?, &args.domain);
     let Input { bytes, length, ids } = open(&args.source, &args.domain)?;
     let mut batches = Batches::new(bytes, ids);
     let mut progress = Progress::new(length);
@@ -122,12 +108,4 @@ fn source(text: &str) -> Result<Source, String> {
             format!("there is no sample of this name; there are {names}")
         }),
     }
-}
-
-fn server(text: &str) -> Result<Url, String> {
-    config::base_url(text).ok_or_else(|| format!("it must be {}", config::BASE_URL))
-}
-
-fn domain(text: &str) -> Result<DomainName, String> {
-    DomainName::parse(text).ok_or_else(|| "it must be a domain name, such as example.com".to_owned())
 }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::entropy;
 use crate::private;
 use crate::secrets::{MasterKey, MasterKeyError, Secret, hash_api_key};
-use crate::storage::{ApiKey, Store, StoreError};
+use crate::storage::{ApiKey, KeyError, Store, StoreError};
 
 /// Keys that were generated because there were none: written to a file that its owner alone can read.
 pub struct FirstKeys {
@@ -70,7 +70,7 @@ pub(super) async fn provide(store: &Store, config: &Config) -> Result<Option<Fir
     }
     if let Some(key) = api {
         let hash = hash_api_key(&key);
-        store.add_api_key(ApiKey { hash, domain: None, label: "first".into() }).await?;
+        store.add_api_key(ApiKey::new(hash, None, "first")).await.map_err(KeysError::Key)?;
     }
     Ok((!text.is_empty()).then(|| FirstKeys { file, text: Secret::new(text) }))
 }
@@ -82,6 +82,8 @@ pub enum KeysError {
     Master(MasterKeyError),
     /// The generated keys cannot be written down.
     File(PathBuf, io::Error),
+    /// The store cannot keep the API key.
+    Key(KeyError),
     /// The store cannot keep them.
     Store(StoreError),
 }
@@ -105,6 +107,7 @@ impl fmt::Display for KeysError {
             Self::File(path, error) => {
                 write!(f, "cannot write the generated keys to {}: {error}", path.display())
             }
+            Self::Key(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
     }

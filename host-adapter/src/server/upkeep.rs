@@ -35,11 +35,12 @@ pub(super) async fn run(
         }
         client.close_expired();
         let now = i64::try_from(clock.wall_millis()).unwrap_or(i64::MAX);
-        forget(&store, now.saturating_sub(retention), &stop).await;
+        forget(&store, now, retention, &stop).await;
     }
 }
 
-async fn forget(store: &Store, before: i64, stop: &watch::Receiver<bool>) {
+async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<bool>) {
+    let before = now.saturating_sub(retention);
     let mut removed = 0;
     while !*stop.borrow() {
         match store.retain(before, SLICE).await {
@@ -57,6 +58,9 @@ async fn forget(store: &Store, before: i64, stop: &watch::Receiver<bool>) {
     }
     if removed > 0 {
         info!(removed, "old events removed");
+    }
+    if let Err(error) = store.forget_old_secrets(now).await {
+        warn!(%error, "replaced secrets could not be removed; trying again in a minute");
     }
     if let Err(error) = store.forget_endpoints().await {
         warn!(%error, "unused endpoints could not be removed; trying again in a minute");

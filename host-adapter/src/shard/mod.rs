@@ -246,17 +246,23 @@ impl<T: Transport + 'static> Shard<T> {
                 }
             }
             ToShard::Cancelled { endpoint, domain, kind, below } => {
-                let tickets = self.jobs.tickets(|delivery| {
+                self.cancel(|delivery| {
                     delivery.endpoint.id() == endpoint
                         && delivery.domain == domain
                         && delivery.kind == kind
                         && delivery.id < below
                 });
-                for ticket in tickets {
-                    // Stale when its final outcome is known already, which then counts.
-                    let _ = self.dispatcher.cancel(ticket);
-                }
             }
+            ToShard::DomainDeleted { domain, below } => {
+                self.cancel(|delivery| delivery.domain == domain && delivery.id < below);
+            }
+        }
+    }
+
+    fn cancel(&mut self, picks: impl Fn(&Delivery) -> bool) {
+        for ticket in self.jobs.tickets(picks) {
+            // Stale when its final outcome is known already, which then counts.
+            let _ = self.dispatcher.cancel(ticket);
         }
     }
 

@@ -32,9 +32,10 @@ impl Signer {
         Self { store, every_attempt, standard_webhooks, key: None }
     }
 
-    /// `None` when the store has no signing key, or the endpoint's secret cannot be used.
+    /// `None` when the store has no signing key, or the secrets for the endpoint cannot be used.
     pub(super) fn sign(&mut self, delivery: &Delivery, now: UnixTime) -> Option<Signed> {
         let every_attempt = self.every_attempt;
+        let secrets = self.store.directory().secrets_for(&delivery.domain, &delivery.endpoint);
         let (secret, key) = self.key()?;
         let block = if every_attempt {
             key.sign(now, Token::from_entropy(entropy::bytes()))
@@ -43,10 +44,7 @@ impl Signer {
         };
         let payload = Payload::new(&block, delivery.data.clone());
         let standard = match self.standard_webhooks {
-            true => {
-                let secret = delivery.endpoint.secret();
-                Some(StandardHeaders::sign(secret, &delivery.event_id, now, &payload)?)
-            }
+            true => Some(StandardHeaders::sign(&secrets, &delivery.event_id, now, &payload)?),
             false => None,
         };
         Some(Signed { payload, standard })

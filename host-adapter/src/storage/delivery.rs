@@ -75,7 +75,8 @@ impl Endpoint {
         &self.url
     }
 
-    /// The Standard Webhooks secret, `whsec_` and the base64 of 32 random bytes.
+    /// The Standard Webhooks secret, `whsec_` and the base64 of 32 random bytes, of whoever has none of its own
+    /// for this URL; domains do, see [`Domain::secrets`](super::Domain::secrets).
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
@@ -177,6 +178,14 @@ pub enum ToShard {
         /// The kind of the webhook.
         kind: WebhookKind,
         /// Deliveries with this id or a greater one belong to a newer subscription and stay.
+        below: DeliveryId,
+    },
+    /// The domain is gone: drop its deliveries with ids below `below`, and record each as cancelled. Their
+    /// rows may be gone already, which is no fault.
+    DomainDeleted {
+        /// The name that it had.
+        domain: Arc<str>,
+        /// Deliveries with this id or a greater one belong to a newer domain of this name.
         below: DeliveryId,
     },
 }

@@ -3,6 +3,9 @@
 //! A store keeps it in memory behind one shared pointer. A change is planned against the current
 //! directory, committed, and only then published as a new one: readers never see what is not on disk.
 
+mod keys;
+mod secrets;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
@@ -12,7 +15,7 @@ use std::{
 use sealpost_core::{Health, WebhookKind};
 
 use super::{
-    StoreError,
+    ApiKey, EndpointSecrets, StoreError,
     delivery::{Endpoint, EndpointId, EndpointUrl},
 };
 use crate::{entropy, secrets::Secret};
@@ -29,6 +32,8 @@ pub struct Directory {
     domains: BTreeMap<Arc<str>, Arc<Domain>>,
     names: BTreeMap<DomainId, Arc<str>>,
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    /// The greatest id that a domain ever had.
+    last_domain: DomainId,
     /// The greatest id that an endpoint ever had.
     last_endpoint: EndpointId,
     keys: HashMap<[u8; 32], ApiKey>,
@@ -41,6 +46,7 @@ pub struct Directory {
 pub(super) struct Caps {
     pub(super) domains: usize,
     pub(super) endpoints: usize,
+    pub(super) keys: usize,
 }
 
 impl Directory {
@@ -127,7 +133,9 @@ impl Directory {
         }
         let removed =
             before.into_iter().filter(|old| !after.iter().any(|new| new.id() == old.id())).collect();
-        Ok(WebhookChange { domain, kind, after, made, removed })
+        let without = after.iter().filter(|endpoint| domain.secrets(endpoint.id()).is_none());
+        let secrets = without.map(|endpoint| (endpoint.id(), EndpointSecrets::generate())).collect();
+        Ok(WebhookChange { domain, kind, after, made, removed, secrets })
     }
 
     /// The endpoint that a URL means: one of the account with the same URL, or one of the domain whose
@@ -144,10 +152,27 @@ impl Directory {
     }
 
     pub(super) fn insert_domain(&mut self, domain: Domain) -> Arc<Domain> {
+        self.keep_domain_ids_from_reuse(domain.id);
         let domain = Arc::new(domain);
         self.names.insert(domain.id, domain.name.clone());
         self.domains.insert(domain.name.clone(), domain.clone());
         domain
+    }
+
+    /// Takes a domain away, and the keys that are good for it.
+    pub(super) fn remove_domain(&mut self, domain: &Domain) {
+        self.domains.remove(&domain.name);
+        self.names.remove(&domain.id);
+        self.keys.retain(|_, key| key.domain.as_ref() != Some(&domain.name));
+    }
+
+    /// No domain made from now on gets an id up to this one.
+    pub(super) fn keep_domain_ids_from_reuse(&mut self, last: DomainId) {
+        self.last_domain = self.last_domain.max(last);
+    }
+
+    pub(super) fn last_domain(&self) -> DomainId {
+        self.last_domain
     }
 
     pub(super) fn insert_endpoint(&mut self, endpoint: Arc<Endpoint>) {
@@ -171,12 +196,22 @@ impl Directory {
         self.endpoints.keys().copied().filter(|id| !used.contains(id)).collect()
     }
 
-    pub(super) fn forget_endpoint(&mut self, id: EndpointId) {
-        self.endpoints.remove(&id);
-    }
-
-    pub(super) fn insert_api_key(&mut self, key: ApiKey) {
-        self.keys.insert(key.hash, key);
+    /// Forgets endpoints, and every domain's secrets for them; whose those were.
+    pub(super) fn forget_endpoints(&mut self, ids: &[EndpointId]) -> Vec<(DomainId, EndpointId)> {
+        let mut forgotten = Vec::new();
+        for id in ids {
+            self.endpoints.remove(id);
+        }
+        let ids: HashSet<_> = ids.iter().copied().collect();
+        for domain in self.domains.values_mut() {
+            let gone = domain.secrets.keys().copied().filter(|endpoint| ids.contains(endpoint));
+            let gone: Vec<_> = gone.collect();
+            for endpoint in gone {
+                Arc::make_mut(domain).secrets.remove(&endpoint);
+                forgotten.push((domain.id, endpoint));
+            }
+        }
+        forgotten
     }
 
     pub(super) fn replace_signing_key(&mut self, key: Secret) {
@@ -190,16 +225,16 @@ impl Directory {
         }
         let mut domain = Domain::clone(&change.domain);
         domain.set_webhook(change.kind, change.after.clone());
+        domain.secrets.extend(change.secrets.iter().cloned());
         self.insert_domain(domain);
     }
 
-    /// A further domain, without webhooks. Ids are never used twice, because domains are never removed.
+    /// A further domain, without webhooks. Its id was never used before.
     pub(super) fn plan_domain(&self, name: &str) -> Result<Domain, DomainError> {
         if self.domains.len() >= self.caps.domains {
             return Err(DomainError::TooMany { limit: self.caps.domains });
         }
-        let id = self.names.last_key_value().map_or(1, |(last, _)| last + 1);
-        Ok(Domain { id, name: name.into(), webhooks: Default::default() })
+        Ok(Domain::new(self.last_domain + 1, name))
     }
 
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
@@ -213,11 +248,12 @@ pub struct Domain {
     id: DomainId,
     name: Arc<str>,
     webhooks: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
+    secrets: BTreeMap<EndpointId, EndpointSecrets>,
 }
 
 impl Domain {
     pub(super) fn new(id: DomainId, name: &str) -> Self {
-        Self { id, name: name.into(), webhooks: Default::default() }
+        Self { id, name: name.into(), webhooks: Default::default(), secrets: BTreeMap::new() }
     }
 
     /// Its name within the store.
@@ -238,22 +274,21 @@ impl Domain {
         self.webhooks.get(kind.index()).map_or(&[], Vec::as_slice)
     }
 
+    /// Its Standard Webhooks secrets for an endpoint that is in one of its webhooks, or was not long ago.
+    #[must_use]
+    pub fn secrets(&self, endpoint: EndpointId) -> Option<&EndpointSecrets> {
+        self.secrets.get(&endpoint)
+    }
+
+    pub(super) fn set_secrets(&mut self, endpoint: EndpointId, secrets: EndpointSecrets) {
+        self.secrets.insert(endpoint, secrets);
+    }
+
     pub(super) fn set_webhook(&mut self, kind: WebhookKind, endpoints: Vec<Arc<Endpoint>>) {
         if let Some(webhook) = self.webhooks.get_mut(kind.index()) {
             *webhook = endpoints;
         }
     }
-}
-
-/// An API key as it is kept: never the key itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// SHA-256 of the key.
-    pub hash: [u8; 32],
-    /// The one domain it is good for; `None` for the whole account.
-    pub domain: Option<Arc<str>>,
-    /// What its owner calls it.
-    pub label: Arc<str>,
 }
 
 /// What a request asks of a webhook.
@@ -277,11 +312,15 @@ pub(super) struct WebhookChange {
     pub(super) made: Vec<Arc<Endpoint>>,
     /// Endpoints no longer in the webhook: their pending deliveries are to be cancelled.
     pub(super) removed: Vec<Arc<Endpoint>>,
+    /// The domain's secrets for those of `after` that it had none for.
+    pub(super) secrets: Vec<(EndpointId, EndpointSecrets)>,
 }
 
-/// Why a domain was not made.
+/// Why a domain was not made or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainError {
+    /// There is no such domain.
+    Unknown,
     /// The account has as many domains as it can have.
     TooMany {
         /// The limit.
@@ -300,6 +339,7 @@ impl From<StoreError> for DomainError {
 impl fmt::Display for DomainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unknown => f.write_str("the domain does not exist"),
             Self::TooMany { limit } => write!(f, "the account has {limit} domains, which is the limit"),
             Self::Store(error) => error.fmt(f),
         }
@@ -317,6 +357,8 @@ pub enum WebhookError {
     AlreadySet,
     /// It is not set; create it instead.
     NotSet,
+    /// The webhook does not have this URL.
+    UnknownUrl,
     /// More than [`MAX_URLS`] different URLs.
     TooManyUrls,
     /// The account has as many endpoints as it can have.
@@ -340,6 +382,9 @@ impl fmt::Display for WebhookError {
             Self::UnknownDomain => f.write_str("the domain does not exist; create it first"),
             Self::AlreadySet => f.write_str("the webhook is set already; replace it instead"),
             Self::NotSet => f.write_str("the webhook is not set; create it instead"),
+            Self::UnknownUrl => {
+                f.write_str("the webhook does not have this URL; its list shows those it has")
+            }
             Self::TooManyUrls => write!(f, "a webhook has at most {MAX_URLS} URLs"),
             Self::TooManyEndpoints { limit } => write!(
                 f,

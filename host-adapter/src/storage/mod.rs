@@ -55,6 +55,13 @@
 //! a million of them never block an append; a delivery that it covers is never handed out again. The shard
 //! is told by [`ToShard::Cancelled`]. It and the slices may meet: whoever comes first counts.
 //!
+//! # Deleting domains
+//! A domain that was deleted is gone with the commit: its webhooks, secrets and keys with it, its events are not
+//! listed any more, and none of its pending deliveries is handed out again. The shards are told by
+//! [`ToShard::DomainDeleted`]. Its deliveries are cancelled and its events removed afterwards, in slices that
+//! never block an append, and go on after a restart. A new domain of the same name is another one, with another
+//! id: ids of domains are never used twice.
+//!
 //! # Listing
 //! Events have a total order, [`Position`]: timestamp, then sequence number. Sequence numbers grow in
 //! commit order: once [`Store::snapshot`] has returned `s`, no event with a number ≤ `s` will ever be
@@ -71,7 +78,7 @@
 //! looking at event after event, and given up at [`EventQuery::until`]. Facts leave with their event.
 //!
 //! # Bounds
-//! See [`Settings`]; at most 100 000 domains and 1 000 000 endpoints. Endpoints that no webhook has and that
+//! See [`Settings`]; at most 100 000 domains, 1 000 000 endpoints and 10 000 API keys. Endpoints that no webhook has and that
 //! have no pending delivery are forgotten, [`Store::forget_endpoints`]; their ids are not used again. A full store answers [`AppendError::Full`] (come back later); little free disk,
 //! [`StoreError::Disk`].
 //!
@@ -84,10 +91,12 @@ pub mod accounting;
 mod conformance;
 pub mod delivery;
 pub mod directory;
+pub mod endpoint_secrets;
 pub mod event;
 #[cfg(test)]
 mod fixture;
 pub mod identity;
+pub mod key;
 pub mod memory;
 mod outbox;
 mod postings;
@@ -100,11 +109,13 @@ use std::{fmt, time::SystemTime};
 
 pub use accounting::Accounting;
 pub use delivery::{Delivery, DeliveryId, Endpoint, EndpointId, EndpointUrl, Settled, ToShard};
-pub use directory::{ApiKey, Directory, Domain, DomainError, DomainId, MAX_URLS, WebhookError};
+pub use directory::{Directory, Domain, DomainError, DomainId, MAX_URLS, WebhookError};
+pub use endpoint_secrets::EndpointSecrets;
 pub use event::{
     AppendError, Appended, Conflict, EventQuery, NewEvent, Position, QueryError, Seq, StoredEvent,
 };
 pub use identity::Identity;
+pub use key::{ApiKey, KeyError};
 pub use memory::Memory;
 pub use outbox::Inbox;
 pub use settings::Settings;

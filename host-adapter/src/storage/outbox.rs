@@ -46,6 +46,13 @@ impl Outbox {
         self.send(endpoint.shard(self.0.len()), message);
     }
 
+    /// Tells every shard.
+    pub(super) fn tell_all(&self, message: impl Fn() -> ToShard) {
+        for shard in 0..self.0.len() {
+            self.send(shard, message());
+        }
+    }
+
     fn send(&self, shard: usize, message: ToShard) {
         if let Some(sender) = self.0.get(shard) {
             let _ = sender.send(message);

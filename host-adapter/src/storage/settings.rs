@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_domains: usize,
     /// Endpoints from which on no webhook gets a new URL.
     pub max_endpoints: usize,
+    /// API keys from which on no further one is made; every request is compared with all of them.
+    pub max_keys: usize,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
     /// How long records wait for company while nobody else waits for a commit; at most a minute.
@@ -36,7 +38,7 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn caps(&self) -> Caps {
-        Caps { domains: self.max_domains, endpoints: self.max_endpoints }
+        Caps { domains: self.max_domains, endpoints: self.max_endpoints, keys: self.max_keys }
     }
 }
 
@@ -50,6 +52,7 @@ impl Default for Settings {
             max_pending: 10_000_000,
             max_domains: 100_000,
             max_endpoints: 1_000_000,
+            max_keys: 10_000,
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,

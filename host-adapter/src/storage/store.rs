@@ -6,8 +6,8 @@ use sealpost_core::WebhookKind;
 
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, Memory, NewEvent, OpenError, QueryError, Retained,
-    Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
+    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, Memory, NewEvent,
+    OpenError, QueryError, Retained, Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookError,
 };
 use crate::secrets::{MasterKey, Secret};
 
@@ -77,6 +77,18 @@ impl Store {
         }
     }
 
+    /// Deletes a domain: its webhooks, its API keys, its events; pending deliveries are cancelled. It is gone when
+    /// this returns, though its events and deliveries are removed from the store later, in slices.
+    ///
+    /// # Errors
+    /// There is no such domain, or the store cannot write.
+    pub async fn delete_domain(&self, name: &str) -> Result<(), DomainError> {
+        match self {
+            Self::Sqlite(store) => store.delete_domain(name).await,
+            Self::Memory(store) => store.delete_domain(name),
+        }
+    }
+
     /// Sets a webhook of a domain that is not set yet. A URL that is the shown form of one of the domain's
     /// endpoints means that endpoint; the same URL twice counts once. Returns the webhook's endpoints.
     ///
@@ -139,14 +151,55 @@ impl Store {
         }
     }
 
-    /// Adds an API key, or changes the label and the domain of the one with this hash.
+    /// Makes a new secret of a domain for a URL of one of its webhooks, which may be given as it is shown. The
+    /// present secret stays good for the time of the overlap; one that it had replaced is gone. Holds for all
+    /// webhooks of the domain that have the URL. Returns the secrets from now on.
+    ///
+    /// # Errors
+    /// Unknown domain, webhook not set or without this URL, or the store cannot write.
+    pub async fn rotate_secret(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        url: EndpointUrl,
+        overlap: Duration,
+    ) -> Result<EndpointSecrets, WebhookError> {
+        match self {
+            Self::Sqlite(store) => store.rotate_secret(domain, kind, url, overlap).await,
+            Self::Memory(store) => store.rotate_secret(domain, kind, &url, overlap),
+        }
+    }
+
+    /// Forgets secrets that were replaced and whose overlap has ended by this wall-clock millisecond; how many.
     ///
     /// # Errors
     /// The store cannot write.
-    pub async fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+    pub async fn forget_old_secrets(&self, now: i64) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.forget_old_secrets(now).await,
+            Self::Memory(store) => Ok(store.forget_old_secrets(now)),
+        }
+    }
+
+    /// Adds an API key, or changes everything else of the one with this hash.
+    ///
+    /// # Errors
+    /// Its domain does not exist, there are too many, or the store cannot write.
+    pub async fn add_api_key(&self, key: ApiKey) -> Result<(), KeyError> {
         match self {
             Self::Sqlite(store) => store.add_api_key(key).await,
             Self::Memory(store) => store.add_api_key(key),
+        }
+    }
+
+    /// Revokes the API key of this id, and returns it. The last key of the account stays, unless `even_the_last`.
+    ///
+    /// # Errors
+    /// There is no such key, it is the last, or the store cannot write.
+    pub async fn revoke_api_key(&self, id: &str, even_the_last: bool) -> Result<ApiKey, KeyError> {
+        match self {
+            Self::Sqlite(store) => store.revoke_api_key(id, even_the_last).await,
+            Self::Memory(store) => store.revoke_api_key(id, even_the_last),
         }
     }
 

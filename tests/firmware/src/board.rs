@@ -10,12 +10,6 @@ use cortex_m_semihosting::{debug, nr, syscall1};
 use sealpost_core::host::{Clock, Entropy};
 use sealpost_core::{Instant, UnixTime};
 
-/// The 32 interrupts of this chip, none of which is ever enabled.
-#[used]
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".vector_table.interrupts")]
-static __INTERRUPTS: [usize; 32] = [0; 32];
-
 /// The core runs at 25 MHz.
 const CYCLES_PER_MILLISECOND: u32 = 25_000;
 

@@ -46,7 +46,9 @@ impl<'a> Storage for Ledger<'a> {
         match record.verdict {
             Verdict::Acknowledged => defmt::info!("endpoint {}: acknowledged at attempt {}", lane, attempts),
             Verdict::Refused => defmt::info!("endpoint {}: refused at attempt {}", lane, attempts),
-            Verdict::Retry { .. } => defmt::info!("endpoint {}: to be retried after attempt {}", lane, attempts),
+            Verdict::Retry { .. } => {
+                defmt::info!("endpoint {}: to be retried after attempt {}", lane, attempts)
+            }
             Verdict::Exhausted => defmt::warn!("endpoint {}: exhausted after attempt {}", lane, attempts),
             Verdict::Cancelled => defmt::warn!("endpoint {}: cancelled after attempt {}", lane, attempts),
         }

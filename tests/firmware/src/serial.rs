@@ -21,10 +21,7 @@ impl<S: Read + Write + Copy> Transport for Line<S> {
         headers: &[Header<'_>],
         payload: &Payload<D>,
     ) -> Outcome {
-        let mut line = self.0;
-        let sent = send(&mut line, to, headers, payload);
-        let status = sent.and_then(|()| answer(&mut line));
-        match status {
+        match exchange(&mut self.0.clone(), to, headers, payload) {
             Ok(status) => {
                 defmt::info!("POST {=str}: {=u16}", to.path_and_query(), status);
                 Outcome::from_status(status, None, Gone::Retry)
@@ -37,21 +34,34 @@ impl<S: Read + Write + Copy> Transport for Line<S> {
     }
 }
 
-fn send<S: Write, D: AsRef<[u8]>>(
+/// Out of line, so that the buffer is on the stack for no longer than it is used.
+#[inline(never)]
+fn exchange<S: Read + Write, D: AsRef<[u8]>>(
     line: &mut S,
     to: &Url<'_>,
     headers: &[Header<'_>],
     payload: &Payload<D>,
+) -> Result<u16, Fault> {
+    // For the head that goes out and, after it, for the one that comes in.
+    let mut buffer = [0; MAX_HEAD];
+    send(line, &mut buffer, to, headers, payload)?;
+    answer(line, &mut buffer)
+}
+
+fn send<S: Write, D: AsRef<[u8]>>(
+    line: &mut S,
+    buffer: &mut [u8],
+    to: &Url<'_>,
+    headers: &[Header<'_>],
+    payload: &Payload<D>,
 ) -> Result<(), Fault> {
-    let mut head = [0; MAX_HEAD];
-    let head = RequestHead { url: to, headers, content_length: payload.len() }.write(&mut head);
+    let head = RequestHead { url: to, headers, content_length: payload.len() }.write(buffer);
     line.write(head.map_err(|_| Fault::Protocol)?).map_err(|_| Fault::Closed)?;
     payload.write_to(line).map_err(|_| Fault::Closed)
 }
 
 /// The status of the answer, of which nothing is left on the line.
-fn answer<S: Read>(line: &mut S) -> Result<u16, Fault> {
-    let mut buffer = [0; MAX_HEAD];
+fn answer<S: Read>(line: &mut S, buffer: &mut [u8]) -> Result<u16, Fault> {
     let mut filled = 0;
     // Byte by byte, as a UART has them: so nothing of the body is read with the head.
     let (status, mut body) = loop {
@@ -65,7 +75,7 @@ fn answer<S: Read>(line: &mut S) -> Result<u16, Fault> {
         }
     };
     while !body.is_complete() {
-        let count = read(line, &mut buffer)?;
+        let count = read(line, buffer)?;
         body.feed(buffer.get(..count).unwrap_or_default()).map_err(|_| Fault::Protocol)?;
     }
     Ok(status)

@@ -22,6 +22,7 @@ pub(super) fn keyed(mut api: OpenApi) -> OpenApi {
     each(&mut api, |path, operation| {
         operation.security = Some(vec![SecurityRequirement::new(KEY, [""; 0])]);
         add(operation, "401");
+        add(operation, "429");
         complete(path, operation);
     });
     let components = api.components.get_or_insert_with(Components::new);
@@ -50,6 +51,7 @@ pub(super) fn tags() -> Vec<Tag> {
         ("Webhooks", "Which URLs get which events."),
         ("Events", "Events come in, and are listed page by page."),
         ("Domains", "The sending domains that events belong to."),
+        ("Keys", "What opens this API."),
         ("Account", "What all domains have in common."),
         ("Server", "About this server; no key is needed."),
     ]
@@ -138,7 +140,9 @@ fn meaning(status: &str) -> &'static str {
         "413" => "The body is too large; the message says how large it may be.",
         "414" => "The address is longer than 65 534 bytes; there is no body.",
         "415" => "The body has a media type that is not read here; the message names those that are.",
-        "429" => "There is no room at the moment; nothing was stored.",
+        "429" => {
+            "Too many wrong keys came from this address, or there is no room at the moment: see the message."
+        }
         "503" => "The store cannot write or read at the moment.",
         _ => "See the message.",
     }

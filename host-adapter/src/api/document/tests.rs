@@ -33,7 +33,7 @@ fn paths(router: &axum::Router) -> Vec<String> {
 
 /// A path with something in place of its parameters.
 fn filled(path: &str) -> String {
-    let values = [("{domain}", "a.test"), ("{type}", "opened"), ("{cursor}", "x")];
+    let values = [("{domain}", "a.test"), ("{type}", "opened"), ("{cursor}", "x"), ("{id}", "x")];
     values.into_iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 

@@ -53,6 +53,22 @@ impl PartialSchema for Target {
 
 impl ToSchema for Target {}
 
+/// The form that rotates a secret.
+pub(super) struct Rotation;
+
+impl PartialSchema for Rotation {
+    fn schema() -> RefOr<Schema> {
+        let url = webhook_url().description(Some("One of the webhook's, with or without its password."));
+        let overlap = text()
+            .description(Some("For how long the old secret stays good: a duration from 0s to 30d."))
+            .default(Some("24h".into()))
+            .examples(["0s", "1h30m", "7d"]);
+        ObjectBuilder::new().property("url", url).required("url").property("overlap", overlap).into()
+    }
+}
+
+impl ToSchema for Rotation {}
+
 fn kinds() -> ObjectBuilder {
     choice(WebhookKind::ALL.map(WebhookKind::as_str))
 }

@@ -68,8 +68,8 @@ pub(super) async fn test(
     let key = directory.signing_key().and_then(|key| SigningKey::new(key.expose().as_bytes()).ok());
     let block = key.ok_or(Error::NoSigningKey)?.sign(now, Token::from_entropy(entropy::bytes()));
     let payload = Payload::new(&block, data);
-    let standard =
-        endpoint.as_ref().and_then(|endpoint| StandardHeaders::sign(endpoint.secret(), &id, now, &payload));
+    let secrets = endpoint.as_ref().and_then(|endpoint| domain.secrets(endpoint.id()));
+    let standard = secrets.and_then(|secrets| StandardHeaders::sign(secrets, &id, now, &payload));
     let headers = standard.as_ref().map(StandardHeaders::headers).unwrap_or_default();
 
     let answer = app.client().test(&parsed, &headers, &payload).await;

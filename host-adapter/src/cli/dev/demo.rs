@@ -4,6 +4,7 @@ use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use sealpost_core::WebhookKind;
 use sealpost_core::host::Clock as _;
 use sealpost_core::sign::SigningKey;
@@ -20,6 +21,8 @@ use crate::secrets::Secret;
 
 /// The domain of the demonstration.
 const DEMO: &str = "demo.example.com";
+/// Where the receiver gets its deliveries.
+pub(super) const PATH: &str = "/demo";
 /// How long the demonstration waits for its deliveries before it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,6 +31,8 @@ pub(super) struct Demo {
     pub(super) server: SocketAddr,
     pub(super) api_key: Secret,
     pub(super) signing_key: Secret,
+    /// What the receiver answers to deliveries that are not the demonstration's.
+    pub(super) answers: Vec<StatusCode>,
 }
 
 impl Demo {
@@ -38,15 +43,15 @@ impl Demo {
         }
     }
 
-    async fn show(self, listener: TcpListener) -> Result<(), String> {
+    async fn show(mut self, listener: TcpListener) -> Result<(), String> {
         let hook = listener.local_addr().map_err(|error| error.to_string())?;
-        let hook = format!("http://{hook}/");
+        let hook = format!("http://{hook}");
         let key = SigningKey::new(self.signing_key.expose().as_bytes()).map_err(|error| error.to_string())?;
-        let mut arrivals = receiver::serve(listener, key);
+        let mut arrivals = receiver::serve(listener, key, std::mem::take(&mut self.answers));
         say(&format!("API key      {}\nsigning key  {}\n", self.api_key.expose(), self.signing_key.expose()));
-        say(&format!("One event of each type goes to {DEMO}, whose webhooks all point to {hook}"));
+        say(&format!("One event of each type goes to {DEMO}, whose webhooks all point to {hook}{PATH}"));
         let hints = self.hints(&hook);
-        let submitted = tokio::task::spawn_blocking(move || self.submit(&format!("{hook}demo")));
+        let submitted = tokio::task::spawn_blocking(move || self.submit(&format!("{hook}{PATH}")));
         submitted.await.map_err(|error| error.to_string())??;
         // Until they are all there, or nothing more comes.
         let _ = timeout(PATIENCE, print(&mut arrivals, WebhookKind::ALL.len())).await;
@@ -96,12 +101,12 @@ impl Demo {
             r#"
 Now it is your turn. The domain example.com has no webhooks yet:
 
-  curl -s --user 'api:{key}' {server}/v3/domains/example.com/webhooks -F id=clicked -F url={hook}mine
+  curl -s --user 'api:{key}' {server}/v3/domains/example.com/webhooks -F id=clicked -F url={hook}/mine
   curl -s --user 'api:{key}' {server}/v3/example.com/events -H 'Content-Type: application/json' -d '{{"event":"clicked","recipient":"alice@example.net","url":"https://example.com/"}}'
   curl -s --user 'api:{key}' '{server}/v3/example.com/events?event=clicked&pretty=yes'
   SEALPOST_API_KEY={key} {sealpost} send --server {server} sample:clicked
 
-Deliveries to {hook} are printed here. Ctrl-C ends the server.
+Deliveries to {hook}/ are printed here. Ctrl-C ends the server.
 "#
         )
     }
@@ -118,9 +123,10 @@ fn expect_200(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> 
 /// Prints this many deliveries.
 async fn print(arrivals: &mut mpsc::Receiver<Arrival>, count: usize) {
     for _ in 0..count {
-        let Some(Arrival { path, kind, id, fault }) = arrivals.recv().await else { return };
+        let Some(Arrival { path, answer, kind, id, fault }) = arrivals.recv().await else { return };
         let verdict = fault.map_or_else(|| "signature valid".to_owned(), |why| format!("NOT VALID: {why}"));
-        say(&format!("received {kind:<14} id {id:<23} at {path:<6} {verdict}"));
+        let answered = if answer == StatusCode::OK { String::new() } else { format!(", answered {answer}") };
+        say(&format!("received {kind:<14} id {id:<23} at {path:<6} {verdict}{answered}"));
     }
 }
 

@@ -1,8 +1,9 @@
-//! The receiver of `sealpost dev`: verifies what arrives as an application would, and tells the demo.
+//! The receiver of `sealpost dev`: verifies what arrives as an application would, answers as it is told, and tells
+//! the demo.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,6 +16,7 @@ use sealpost_core::{EventKind, RawJson, Severity, WebhookKind, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::demo;
 use crate::clock::SystemClock;
 
 /// More than the largest payload that the server can be configured to send.
@@ -30,6 +32,8 @@ pub(super) async fn listen() -> io::Result<TcpListener> {
 /// What has arrived.
 pub(super) struct Arrival {
     pub(super) path: String,
+    /// The status code of the answer.
+    pub(super) answer: StatusCode,
     /// The name of the webhook, or of the event where there is none.
     pub(super) kind: String,
     pub(super) id: String,
@@ -37,10 +41,16 @@ pub(super) struct Arrival {
     pub(super) fault: Option<String>,
 }
 
-/// Answers POSTs in the background: 200 where the signature is valid, 406 otherwise.
-pub(super) fn serve(listener: TcpListener, key: SigningKey) -> mpsc::Receiver<Arrival> {
+/// Answers POSTs in the background: 406 where the signature is not valid. Valid ones get these answers in turn,
+/// unless they come to the demonstration's path, and 200 when all have been given.
+pub(super) fn serve(
+    listener: TcpListener,
+    key: SigningKey,
+    answers: Vec<StatusCode>,
+) -> mpsc::Receiver<Arrival> {
     let (arrived, arrivals) = mpsc::channel(UNREAD);
-    let receiver = Arc::new(Receiver { key, clock: SystemClock::new(), arrived });
+    let answers = Mutex::new(answers.into_iter());
+    let receiver = Arc::new(Receiver { key, clock: SystemClock::new(), answers, arrived });
     let router = Router::new().fallback(receive).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(receiver);
     tokio::spawn(async move { axum::serve(listener, router).await });
     arrivals
@@ -49,15 +59,16 @@ pub(super) fn serve(listener: TcpListener, key: SigningKey) -> mpsc::Receiver<Ar
 struct Receiver {
     key: SigningKey,
     clock: SystemClock,
+    answers: Mutex<std::vec::IntoIter<StatusCode>>,
     arrived: mpsc::Sender<Arrival>,
 }
 
 async fn receive(State(receiver): State<Arc<Receiver>>, uri: Uri, body: Bytes) -> StatusCode {
     let arrival = receiver.judge(uri.path(), &body);
-    let status = if arrival.fault.is_none() { StatusCode::OK } else { StatusCode::NOT_ACCEPTABLE };
+    let answer = arrival.answer;
     // Nobody listens once the program ends.
     let _ = receiver.arrived.send(arrival).await;
-    status
+    answer
 }
 
 impl Receiver {
@@ -72,7 +83,16 @@ impl Receiver {
         let kind = webhook.map(WebhookKind::as_str).or_else(|| word("event"));
         let text = |word: Option<&str>| word.unwrap_or("(none)").to_owned();
         let fault = verified.err().map(|why| why.to_string());
-        Arrival { path: path.to_owned(), kind: text(kind), id: text(word("id")), fault }
+        let answer = if fault.is_some() { StatusCode::NOT_ACCEPTABLE } else { self.answer(path) };
+        Arrival { path: path.to_owned(), answer, kind: text(kind), id: text(word("id")), fault }
+    }
+
+    fn answer(&self, path: &str) -> StatusCode {
+        if path == demo::PATH {
+            return StatusCode::OK;
+        }
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.next().unwrap_or(StatusCode::OK)
     }
 }
 
@@ -92,12 +112,14 @@ mod tests {
         let judge = |key: &[u8]| {
             let (arrived, _) = mpsc::channel(1);
             let key = SigningKey::new(key).unwrap();
-            Receiver { key, clock, arrived }.judge("/hook", &payload)
+            let answers = Mutex::new(vec![StatusCode::GONE].into_iter());
+            Receiver { key, clock, answers, arrived }.judge("/hook", &payload)
         };
 
         let (right, wrong) = (judge(b"key-1"), judge(b"key-2"));
 
         assert_eq!((right.kind.as_str(), right.id.as_str(), right.fault), ("permanent_fail", "e1", None));
         assert!(wrong.fault.is_some_and(|why| why.contains("not of this signing key")));
+        assert_eq!((right.answer, wrong.answer), (StatusCode::GONE, StatusCode::NOT_ACCEPTABLE));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::super::access::{WRONG_KEY, agent, message};
 use super::super::key;
 use crate::config::DomainName;
 use crate::secrets::Secret;
@@ -65,15 +66,8 @@ enum Ended {
 
 impl Client {
     pub(super) fn new(server: &Url, key: &Secret, domain: &DomainName) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("sealpost/", env!("CARGO_PKG_VERSION")))
-            .build();
         Self {
-            agent: config.new_agent(),
+            agent: agent(TIMEOUT),
             url: format!("{}/v3/{domain}/events", server.as_str().trim_end_matches('/')),
             authorization: key::basic(key),
         }
@@ -143,28 +137,13 @@ fn refusal(status: u16, body: &[u8]) -> Refusal {
     }
     match serde_json::from_slice::<Answer>(body) {
         Ok(Answer { message, errors }) if !errors.is_empty() => Refusal::Items { message, errors },
-        _ if status == 401 => Refusal::Whole(
-            "401: the API key is wrong; set SEALPOST_API_KEY to the server's, which is not the signing key"
-                .to_owned(),
-        ),
+        _ if status == 401 => Refusal::Whole(WRONG_KEY.to_owned()),
         _ => Refusal::Whole(format!("{status}: {}", message(body))),
     }
 }
 
 fn unexpected(what: &str) -> Refusal {
     Refusal::Whole(format!("the server answered {what}; is it Sealpost?"))
-}
-
-/// The sentence of a body in Mailgun's shape, else the start of the body.
-fn message(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Answer {
-        message: String,
-    }
-    serde_json::from_slice::<Answer>(body).map_or_else(
-        |_| String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(200).collect(),
-        |answer| answer.message,
-    )
 }
 
 #[cfg(test)]

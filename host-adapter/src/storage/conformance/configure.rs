@@ -102,7 +102,7 @@ async fn domains_and_keys_are_kept(stage: Fixture) {
     assert!(new);
     let (same, new) = store.create_domain("another.example").await.unwrap();
     assert_eq!((same.id(), new), (domain.id(), false));
-    let scoped = ApiKey { hash: [1; 32], domain: Some("another.example".into()), label: "ghost".into() };
+    let scoped = ApiKey::new([1; 32], Some("another.example"), "ghost");
     store.add_api_key(scoped.clone()).await.unwrap();
     assert!(store.directory().signing_key().is_none());
     store.set_signing_key(Secret::new("key-1")).await.unwrap();

@@ -26,6 +26,8 @@ mod append;
 mod configure;
 mod deliveries;
 mod listing;
+mod secrets;
+mod tenants;
 
 const A: &str = "https://a.example/hook";
 const B: &str = "https://b.example/hook";

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use self::tables::Tables;
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, Position, QueryError, Retained, Seq,
-    Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, NewEvent, Position,
+    QueryError, Retained, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
     directory::WebhookEdit,
     event::{self, Fate},
     outbox::{Outbox, Published},
@@ -77,6 +77,20 @@ impl Memory {
         Ok((made, true))
     }
 
+    pub(super) fn delete_domain(&self, name: &str) -> Result<(), DomainError> {
+        let mut tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let domain = directory.domain(name).ok_or(DomainError::Unknown)?.clone();
+        let below = (tables.last + 1) << 4;
+        directory.remove_domain(&domain);
+        self.inner.directory.publish(directory);
+        tables.remove_domain(&domain);
+        self.inner.settle(&mut tables, |outbox| {
+            outbox.tell_all(|| ToShard::DomainDeleted { domain: domain.name().clone(), below });
+        });
+        Ok(())
+    }
+
     pub(super) fn create_webhook(
         &self,
         domain: &str,
@@ -113,12 +127,46 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+    pub(super) fn rotate_secret(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        url: &EndpointUrl,
+        overlap: Duration,
+    ) -> Result<EndpointSecrets, WebhookError> {
         let _tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
+        let (domain, endpoint, secrets) =
+            directory.plan_rotation(domain, kind, url, (wall_millis(), overlap))?;
+        directory.set_secrets(&domain, [(endpoint, secrets.clone())]);
+        self.inner.directory.publish(directory);
+        Ok(secrets)
+    }
+
+    pub(super) fn forget_old_secrets(&self, now: i64) -> usize {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let forgotten = directory.forget_outlived_secrets(now);
+        self.inner.directory.publish(directory);
+        forgotten
+    }
+
+    pub(super) fn add_api_key(&self, key: ApiKey) -> Result<(), KeyError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        directory.check_new_key(&key)?;
         directory.insert_api_key(key);
         self.inner.directory.publish(directory);
         Ok(())
+    }
+
+    pub(super) fn revoke_api_key(&self, id: &str, even_the_last: bool) -> Result<ApiKey, KeyError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let key = directory.plan_revocation(id, even_the_last)?;
+        directory.remove_api_key(&key);
+        self.inner.directory.publish(directory);
+        Ok(key)
     }
 
     pub(super) fn append(
@@ -220,10 +268,8 @@ impl Memory {
         let mut directory = Directory::clone(&self.directory());
         let mut unused = directory.unused_endpoints();
         unused.retain(|&endpoint| tables.window.is_idle(endpoint));
-        for &endpoint in &unused {
-            directory.forget_endpoint(endpoint);
-            tables.window.forget(endpoint);
-        }
+        directory.forget_endpoints(&unused);
+        unused.iter().for_each(|&endpoint| tables.window.forget(endpoint));
         self.inner.directory.publish(directory);
         unused.len()
     }

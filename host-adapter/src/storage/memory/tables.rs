@@ -1,7 +1,7 @@
 //! The tables of the store in memory.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -153,6 +153,22 @@ impl Tables {
         self.accounting.cancelled += (before - self.pending.len()) as u64;
         let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
         self.window.correct(endpoint, next_due);
+    }
+
+    /// Cancels the deliveries of a domain that is gone, and removes its events.
+    pub(super) fn remove_domain(&mut self, domain: &Domain) {
+        let of_domain = |row: &PendingRow| row.domain == domain.id();
+        let gone = self.pending.values().filter(|row| of_domain(row));
+        let endpoints: BTreeSet<_> = gone.map(|row| row.endpoint).collect();
+        let before = self.pending.len();
+        self.pending.retain(|_, row| !of_domain(row));
+        self.accounting.cancelled += (before - self.pending.len()) as u64;
+        for endpoint in endpoints {
+            let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
+            self.window.correct(endpoint, next_due);
+        }
+        self.events.retain(|_, row| row.domain != *domain.name());
+        self.ids.retain(|_, seq| self.events.contains_key(seq));
     }
 
     /// Removes up to `slice` old events without pending deliveries.

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::Connection;
 use sealpost_core::Health;
 
-use super::{deliveries::Cancellation, fresh::Fresh, lock::Disk};
+use super::{deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk};
 use crate::storage::{Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, window::Window};
 
 /// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
@@ -20,6 +20,7 @@ pub(super) struct Books {
     pub(super) fresh: Fresh,
     pub(super) counts: Counts,
     pub(super) cancellations: Vec<Cancellation>,
+    pub(super) deletions: Vec<Deletion>,
     pub(super) disk: Disk,
     pub(super) max_pending: u64,
 }

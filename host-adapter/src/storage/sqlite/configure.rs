@@ -9,6 +9,7 @@ use super::{
     books::Books,
     command::Reply,
     deliveries::{Cancellation, next_id},
+    endpoint_secrets::{self, Rotation},
     load::{ENDPOINT_SECRET, ENDPOINT_URL, LAST_ENDPOINT, SIGNING_KEY},
     schema::begin,
     writer::{Broken, Writer},
@@ -16,9 +17,9 @@ use super::{
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, StoreError, ToShard, WebhookError,
+        ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, KeyError, StoreError, ToShard,
+        WebhookError,
         directory::{WebhookChange, WebhookEdit},
-        wall_millis,
     },
 };
 
@@ -28,9 +29,13 @@ const FORGET_AT_ONCE: usize = 1000;
 /// A change of the configuration, and who waits for it.
 pub(super) enum Configure {
     Domain { name: String, reply: Reply<Result<(Arc<Domain>, bool), DomainError>> },
+    DeleteDomain { name: String, reply: Reply<Result<(), DomainError>> },
     Webhook(WebhookRequest),
     SigningKey { key: Secret, reply: Reply<Result<(), StoreError>> },
-    ApiKey { key: ApiKey, reply: Reply<Result<(), StoreError>> },
+    ApiKey { key: ApiKey, reply: Reply<Result<(), KeyError>> },
+    RevokeKey { id: String, even_the_last: bool, reply: Reply<Result<ApiKey, KeyError>> },
+    Rotate(Rotation),
+    ForgetSecrets { now: i64, reply: Reply<Result<usize, StoreError>> },
     Forget(Forget),
 }
 
@@ -53,6 +58,7 @@ impl Writer {
     pub(super) fn configure(&mut self, change: Configure) -> Result<(), Broken> {
         match change {
             Configure::Domain { name, reply } => reply.send(self.create_domain(&name)?),
+            Configure::DeleteDomain { name, reply } => reply.send(self.delete_domain(&name)?),
             Configure::Webhook(request) => {
                 let result = self.edit_webhook(&request)?;
                 request.reply.send(result);
@@ -65,35 +71,20 @@ impl Writer {
                     Ok(())
                 })?);
             }
-            Configure::ApiKey { key, reply } => reply.send(self.change(|connection, _, directory| {
-                connection.execute(
-                    "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
-                    params![key.hash, key.domain, key.label, wall_millis()],
-                )?;
-                directory.insert_api_key(key);
-                Ok(())
-            })?),
+            Configure::ApiKey { key, reply } => reply.send(self.add_api_key(key)?),
+            Configure::RevokeKey { id, even_the_last, reply } => {
+                reply.send(self.revoke_api_key(&id, even_the_last)?);
+            }
+            Configure::Rotate(rotation) => {
+                let result = self.rotate(&rotation)?;
+                rotation.reply.send(result);
+            }
+            Configure::ForgetSecrets { now, reply } => reply.send(self.forget_old_secrets(now)?),
             Configure::Forget(Forget { directory, unused, reply }) => {
                 reply.send(self.forget_endpoints(&directory, unused)?);
             }
         }
         Ok(())
-    }
-
-    fn create_domain(&self, name: &str) -> Result<Result<(Arc<Domain>, bool), DomainError>, Broken> {
-        if let Some(domain) = self.published.current().domain(name) {
-            return Ok(Ok((domain.clone(), false)));
-        }
-        let domain = match self.published.current().plan_domain(name) {
-            Ok(domain) => domain,
-            Err(error) => return Ok(Err(error)),
-        };
-        let made = self.change(|connection, _, directory| {
-            connection
-                .execute("INSERT INTO domain VALUES (?, ?, ?)", params![domain.id(), name, wall_millis()])?;
-            Ok(directory.insert_domain(domain))
-        })?;
-        Ok(made.map(|domain| (domain, true)).map_err(DomainError::Store))
     }
 
     /// Forgets the endpoints that have no pending delivery either, if the directory is still the current one.
@@ -118,7 +109,11 @@ impl Writer {
             let mut delete = connection.prepare_cached("DELETE FROM endpoint WHERE id = ?")?;
             for &endpoint in &forgotten {
                 delete.execute([endpoint])?;
-                directory.forget_endpoint(endpoint);
+            }
+            for (domain, endpoint) in directory.forget_endpoints(&forgotten) {
+                connection
+                    .prepare_cached("DELETE FROM secret WHERE domain = ? AND endpoint = ?")?
+                    .execute([domain, endpoint])?;
             }
             Ok(forgotten.len())
         })?;
@@ -138,9 +133,15 @@ impl Writer {
             Err(error) => return Ok(Err(error)),
         };
         let sealed = seal(&self.master_key, &change.made);
+        let seal =
+            |(endpoint, secrets): &(_, _)| endpoint_secrets::seal(&self.master_key, *endpoint, secrets);
+        let secrets: Vec<_> = change.secrets.iter().map(seal).collect();
         let cancellations = self.change(|connection, books, directory| {
             for (endpoint, columns) in change.made.iter().zip(&sealed) {
                 insert_endpoint(connection, endpoint, columns)?;
+            }
+            for sealed in &secrets {
+                endpoint_secrets::write(connection, change.domain.id(), sealed)?;
             }
             write_webhook(connection, &change)?;
             let cancellations = cancel_removed(connection, books, &change)?;
@@ -161,7 +162,7 @@ impl Writer {
     }
 
     /// Runs a change in a transaction on a copy of the directory, and publishes the copy after the commit.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         write: impl FnOnce(&Connection, &Books, &mut Directory) -> rusqlite::Result<T>,
     ) -> Result<Result<T, StoreError>, Broken> {

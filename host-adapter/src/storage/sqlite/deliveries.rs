@@ -170,16 +170,19 @@ fn due(
     {
         let id = row.get::<_, i64>(0)?.cast_unsigned();
         let (domain, kind) = (row.get(1)?, load::webhook_kind(row, 2)?);
-        if books.cancellations.iter().any(|cancellation| cancellation.covers(id, endpoint, domain, kind)) {
+        let covered =
+            books.cancellations.iter().any(|cancellation| cancellation.covers(id, endpoint, domain, kind));
+        // A domain without a name was deleted.
+        let Some(domain) = directory.domain_name(domain).filter(|_| !covered) else {
             cancelled.push(id);
             continue;
-        }
+        };
         let data = row.get::<_, Vec<u8>>(7)?;
         books.window.claim(id, endpoint.id(), data.len());
         claimed.push(Delivery {
             id,
             endpoint: endpoint.clone(),
-            domain: directory.domain_name(domain).cloned().unwrap_or_default(),
+            domain: domain.clone(),
             event_id: row.get(5)?,
             kind,
             accepted_at: row.get(6)?,

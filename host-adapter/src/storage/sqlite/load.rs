@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use sealpost_core::{Health, WebhookKind};
 
-use super::{OpenCause, deliveries::Cancellation, schema::begin};
+use super::{OpenCause, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin};
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
@@ -22,6 +22,9 @@ pub(super) const ENDPOINT_SECRET: &str = "endpoint secret";
 
 /// The row of `meta` with the greatest id of the endpoints that were forgotten, so that it is not used again.
 pub(super) const LAST_ENDPOINT: &str = "last_endpoint";
+
+/// The same of the domains that were deleted.
+pub(super) const LAST_DOMAIN: &str = "last_domain";
 
 /// The store's identity, made where there is none yet.
 pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenCause> {
@@ -68,13 +71,22 @@ pub(super) fn directory(
     if let Some(last) = meta(connection, LAST_ENDPOINT)? {
         directory.keep_ids_from_reuse(EndpointId::from_be_bytes(last));
     }
+    if let Some(last) = meta(connection, LAST_DOMAIN)? {
+        directory.keep_domain_ids_from_reuse(DomainId::from_be_bytes(last));
+    }
     if let Some(sealed) = meta::<Vec<u8>>(connection, "signing_key")? {
         directory.replace_signing_key(open_text(key, SIGNING_KEY, &sealed)?);
     }
-    let mut keys = connection.prepare("SELECT hash, domain, label FROM api_key")?;
-    for api_key in
-        keys.query_map([], |row| Ok(ApiKey { hash: row.get(0)?, domain: row.get(1)?, label: row.get(2)? }))?
-    {
+    let mut keys = connection.prepare("SELECT id, hash, domain, label, created_at FROM api_key")?;
+    for api_key in keys.query_map([], |row| {
+        Ok(ApiKey {
+            id: row.get(0)?,
+            hash: row.get(1)?,
+            domain: row.get(2)?,
+            label: row.get(3)?,
+            created_at: row.get(4)?,
+        })
+    })? {
         directory.insert_api_key(api_key?);
     }
     let mut endpoints = connection.prepare("SELECT id, url, secret, health FROM endpoint")?;
@@ -87,7 +99,7 @@ pub(super) fn directory(
         let endpoint = Endpoint::new(row.get(0)?, EndpointUrl::new(url.expose()), secret, health);
         directory.insert_endpoint(Arc::new(endpoint));
     }
-    for domain in domains(connection, &directory)? {
+    for domain in domains(connection, key, &directory)? {
         directory.insert_domain(domain);
     }
     Ok(directory)
@@ -142,12 +154,25 @@ pub(super) fn cancellations(connection: &Connection) -> Result<Vec<Cancellation>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Deletions of domains that an earlier life did not finish.
+pub(super) fn deletions(connection: &Connection) -> Result<Vec<Deletion>, OpenCause> {
+    let mut all = connection.prepare("SELECT domain, below, reached FROM deletion ORDER BY domain")?;
+    let rows = all.query_map([], |row| {
+        Ok(Deletion { domain: row.get(0)?, below: row.get(1)?, reached: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// A column that names a webhook.
 pub(super) fn webhook_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<WebhookKind> {
     WebhookKind::parse(row.get_ref(column)?.as_str()?).ok_or_else(|| unknown_name(column))
 }
 
-fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>, OpenCause> {
+fn domains(
+    connection: &Connection,
+    key: &MasterKey,
+    directory: &Directory,
+) -> Result<Vec<Domain>, OpenCause> {
     let mut domains = HashMap::<DomainId, Domain>::new();
     let mut rows = connection.prepare("SELECT id, name FROM domain")?;
     for row in rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))? {
@@ -165,6 +190,10 @@ fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>
         endpoints.push(endpoint.clone());
         domain.set_webhook(kind, endpoints);
     }
+    for (domain, endpoint, secrets) in endpoint_secrets::load(connection, key)? {
+        let domain = domains.get_mut(&domain).ok_or(OpenCause::Damaged("secret"))?;
+        domain.set_secrets(endpoint, secrets);
+    }
     Ok(domains.into_values().collect())
 }
 
@@ -172,7 +201,7 @@ fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusq
     connection.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()
 }
 
-fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenCause> {
+pub(super) fn open_text(key: &MasterKey, purpose: &str, sealed: &[u8]) -> Result<Secret, OpenCause> {
     let plain = key.open(purpose, sealed).map_err(|_| OpenCause::MasterKey)?;
     String::from_utf8(plain).map(Secret::new).map_err(|_| OpenCause::MasterKey)
 }

@@ -11,9 +11,12 @@ mod checkpoint;
 mod command;
 mod configure;
 mod deliveries;
+mod domains;
+mod endpoint_secrets;
 mod error;
 mod facts;
 mod fresh;
+mod keys;
 mod listing;
 mod load;
 mod lock;
@@ -46,6 +49,7 @@ use self::{
     checkpoint::Checkpointer,
     command::{Command, Reply},
     configure::{Configure, Forget, WebhookRequest},
+    endpoint_secrets::Rotation,
     fresh::Fresh,
     lock::Disk,
     read::Readers,
@@ -53,8 +57,8 @@ use self::{
 };
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, Endpoint,
-    EndpointId, EndpointUrl, EventQuery, Identity, Inbox, NewEvent, QueryError, Retained, Seq, Settings,
-    Settled, StoreError, StoredEvent, WebhookError,
+    EndpointId, EndpointSecrets, EndpointUrl, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError,
+    Retained, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     directory::WebhookEdit,
     outbox::{Outbox, Published},
     window::{Limits, Window},
@@ -150,6 +154,7 @@ impl Sqlite {
                 fresh,
                 counts,
                 cancellations: load::cancellations(&connection)?,
+                deletions: load::deletions(&connection)?,
                 disk: Disk::new(directory, settings.min_free),
                 max_pending: settings.max_pending,
             },
@@ -191,6 +196,11 @@ impl Sqlite {
         self.ask(0, |reply| Command::Configure(Configure::Domain { name, reply })).await?
     }
 
+    pub(super) async fn delete_domain(&self, name: &str) -> Result<(), DomainError> {
+        let name = name.to_owned();
+        self.ask(0, |reply| Command::Configure(Configure::DeleteDomain { name, reply })).await?
+    }
+
     pub(super) async fn create_webhook(
         &self,
         domain: &str,
@@ -221,7 +231,31 @@ impl Sqlite {
         self.ask(0, |reply| Command::Configure(Configure::SigningKey { key, reply })).await?
     }
 
-    pub(super) async fn add_api_key(&self, key: ApiKey) -> Result<(), StoreError> {
+    pub(super) async fn rotate_secret(
+        &self,
+        domain: &str,
+        kind: WebhookKind,
+        url: EndpointUrl,
+        overlap: Duration,
+    ) -> Result<EndpointSecrets, WebhookError> {
+        let domain = domain.to_owned();
+        let rotation = |reply| Rotation { domain, kind, url, overlap, reply };
+        self.ask(0, |reply| Command::Configure(Configure::Rotate(rotation(reply)))).await?
+    }
+
+    pub(super) async fn forget_old_secrets(&self, now: i64) -> Result<usize, StoreError> {
+        if !self.directory().has_outlived_secrets(now) {
+            return Ok(0);
+        }
+        self.ask(0, |reply| Command::Configure(Configure::ForgetSecrets { now, reply })).await?
+    }
+
+    pub(super) async fn revoke_api_key(&self, id: &str, even_the_last: bool) -> Result<ApiKey, KeyError> {
+        let id = id.to_owned();
+        self.ask(0, |reply| Command::Configure(Configure::RevokeKey { id, even_the_last, reply })).await?
+    }
+
+    pub(super) async fn add_api_key(&self, key: ApiKey) -> Result<(), KeyError> {
         self.ask(0, |reply| Command::Configure(Configure::ApiKey { key, reply })).await?
     }
 

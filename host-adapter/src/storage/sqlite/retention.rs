@@ -22,18 +22,24 @@ pub(super) fn retain(
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
+    remove(connection, books, &looked.ended)?;
+    let all_given_back = give_back(connection)?;
+    let done = looked.reached.is_none() && all_given_back;
+    books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
+    Ok(Retained { removed: looked.ended.len(), done })
+}
+
+/// Removes events, and by what they are found.
+pub(super) fn remove(connection: &Connection, books: &mut Books, events: &[i64]) -> rusqlite::Result<()> {
     let mut gone = Vec::new();
-    for &seq in &looked.ended {
+    for &seq in events {
         gone.extend(facts::of_event(connection, seq)?);
         connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
     }
     gone.sort_unstable();
     facts::delete(connection, &gone)?;
     books.fresh.remove(gone);
-    let all_given_back = give_back(connection)?;
-    let done = looked.reached.is_none() && all_given_back;
-    books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
-    Ok(Retained { removed: looked.ended.len(), done })
+    Ok(())
 }
 
 /// A slice of the events.

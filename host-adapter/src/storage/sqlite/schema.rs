@@ -11,6 +11,7 @@ use super::{OpenCause, checkpoint::checkpoint, facts};
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { schema: include_str!("v1.sql"), fill: None },
     Migration { schema: include_str!("v2.sql"), fill: Some(facts::index_all) },
+    Migration { schema: include_str!("v3.sql"), fill: None },
 ];
 
 /// One step of the schema.

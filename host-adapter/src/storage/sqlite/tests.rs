@@ -1,5 +1,7 @@
 //! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
 
+mod tenants;
+
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -187,11 +189,22 @@ async fn secrets_cannot_be_read_from_the_file() {
     let stage = Fixture::sqlite(settings()).await;
     let endpoint = stage.subscribe(&[A]).await.remove(0);
     stage.store.set_signing_key(Secret::new("signing-key-1")).await.unwrap();
+    let overlap = Duration::from_secs(60);
+    stage.store.rotate_secret(DOMAIN, CLICKED, endpoint.url().clone(), overlap).await.unwrap();
     stage.store.close().await.unwrap();
     let bytes = fs::read(path(&stage).join("sealpost.db")).unwrap();
     let holds = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(holds(DOMAIN), "what is no secret can be read");
-    for secret in ["password", "signing-key-1", "a.example", endpoint.secret().expose()] {
+    let secrets = stage.store.directory().secrets_for(DOMAIN, &endpoint);
+    let previous = secrets.previous(0).unwrap();
+    for secret in [
+        "password",
+        "signing-key-1",
+        "a.example",
+        endpoint.secret().expose(),
+        secrets.current().expose(),
+        previous.secret.expose(),
+    ] {
         assert!(!holds(secret), "{secret}");
     }
 
@@ -443,7 +456,8 @@ async fn other_files_are_refused() {
 }
 
 /// A store of every schema that was released, as SQL. A new migration comes with a new one.
-const EARLIER: &[&str] = &[include_str!("fixtures/v1.sql"), include_str!("fixtures/v2.sql")];
+const EARLIER: &[&str] =
+    &[include_str!("fixtures/v1.sql"), include_str!("fixtures/v2.sql"), include_str!("fixtures/v3.sql")];
 
 #[tokio::test]
 async fn a_store_of_every_earlier_schema_is_brought_forward() {
@@ -466,8 +480,13 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         assert_eq!(stage.store.accounting(), balance);
         let directory = stage.store.directory();
         assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
-        assert!(directory.api_key(&[1; 32]).is_some());
-        let endpoints = directory.domain(DOMAIN).unwrap().webhook(CLICKED);
+        let key = directory.api_key(&[1; 32]).unwrap();
+        assert_eq!((key.id.len(), key.created_at), (17, 1_700_000_000_000));
+        let domain = directory.domain(DOMAIN).unwrap();
+        let endpoints = domain.webhook(CLICKED);
+        for endpoint in endpoints {
+            assert_eq!(domain.secrets(endpoint.id()).unwrap().current(), endpoint.secret());
+        }
         assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
         assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
     }

@@ -20,6 +20,7 @@ use super::{
     command::{Command, Reply, apply},
     configure::Configure,
     deliveries::cancel_slice,
+    domains::delete_slice,
     error::passing,
     schema::begin,
 };
@@ -52,7 +53,7 @@ pub(super) struct Writer {
     pub(super) alarm: Alarm,
     pub(super) linger: Duration,
     pub(super) kept: Option<Kept>,
-    /// When to go on cancelling, after trouble that passes.
+    /// When to go on cancelling and deleting, after trouble that passes.
     pub(super) cancel_again: Option<Instant>,
     pub(super) lock: File,
 }
@@ -126,7 +127,7 @@ impl Writer {
 
     /// How long nothing has to be done unless a command comes.
     fn idle(&self) -> Duration {
-        if !self.books.cancellations.is_empty() {
+        if !self.books.cancellations.is_empty() || !self.books.deletions.is_empty() {
             return self
                 .cancel_again
                 .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
@@ -178,6 +179,7 @@ impl Writer {
     /// What is done between batches, a slice at a time.
     fn maintain(&mut self) -> Result<(), Broken> {
         self.cancel()?;
+        self.delete()?;
         self.index()?;
         self.checkpoint()
     }
@@ -191,6 +193,20 @@ impl Writer {
         match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
             Ok(true) => drop(self.books.cancellations.remove(0)),
             Ok(false) => self.books.cancellations[0] = cancellation,
+            Err(_) => self.cancel_again = Some(Instant::now() + PAUSE),
+        }
+        Ok(())
+    }
+
+    /// Works off one slice of the first deletion.
+    fn delete(&mut self) -> Result<(), Broken> {
+        let Some(mut deletion) = self.books.deletions.first().cloned() else { return Ok(()) };
+        if self.cancel_again.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        match self.transact(|connection, books| delete_slice(connection, books, &mut deletion))? {
+            Ok(true) => drop(self.books.deletions.remove(0)),
+            Ok(false) => self.books.deletions[0] = deletion,
             Err(_) => self.cancel_again = Some(Instant::now() + PAUSE),
         }
         Ok(())

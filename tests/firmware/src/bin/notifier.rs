@@ -2,15 +2,17 @@
 #![no_std]
 #![no_main]
 
+use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
+use core::pin::pin;
 
 use cortex_m_semihosting::debug::{EXIT_FAILURE, EXIT_SUCCESS};
 use defmt_semihosting as _;
-use sealpost_core::dispatch::{Health, Lane, Limits, Slot};
+use sealpost_core::dispatch::{Health, Lane, LaneId, Limits, Slot};
 use sealpost_core::driver::{self, Driver, Parts};
 use sealpost_core::host::Clock as _;
 use sealpost_core::json::{self, SliceSink};
-use sealpost_core::{Dispatcher, Duration, Schedule, SigningKey, Url};
+use sealpost_core::{Dispatcher, Duration, Schedule, SigningKey, UnixTime, Url};
 use sealpost_firmware::board::{SysTickClock, Xorshift, exit, stack_high_water};
 use sealpost_firmware::ledger::Ledger;
 use sealpost_firmware::notice::Notice;
@@ -30,64 +32,85 @@ const SCHEDULE: Schedule = match Schedule::new(&[Duration::from_millis(50); 3]) 
     Err(_) => Schedule::MAILGUN,
 };
 
+/// The 32 interrupts of the board's chip, none of which is ever enabled.
+#[used]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".vector_table.interrupts")]
+static __INTERRUPTS: [usize; 32] = [0; 32];
+
+type Host = Parts<Line<&'static Uart>, Ledger<'static>, SysTickClock, Xorshift>;
+type Run = Driver<'static, Line<&'static Uart>, Ledger<'static>, SysTickClock, Xorshift, Slots, Lanes>;
+type Slots = [Slot; 8];
+type Lanes = [Lane; 3];
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    // On the stack it would be there twice while it is made.
-    static mut DISPATCHER: Dispatcher<[Slot; 8], [Lane; 3]> =
+    // What stands as long as the program runs stands in memory of its own: on the stack it would be there twice
+    // while it is made. What is made at the start takes no flash.
+    static mut DISPATCHER: Dispatcher<Slots, Lanes> =
         Dispatcher::new([Slot::EMPTY; 8], [Lane::CLOSED; 3], LIMITS, 0x5eed);
     static mut EVENT_DATA: [u8; 256] = [0; 256];
+    static mut UART: MaybeUninit<Uart> = MaybeUninit::uninit();
+    static mut HOST: MaybeUninit<Host> = MaybeUninit::uninit();
+    static mut DRIVER: MaybeUninit<Run> = MaybeUninit::uninit();
 
-    let status = match notify(DISPATCHER, EVENT_DATA) {
-        Ok(()) => EXIT_SUCCESS,
-        Err(what) => {
-            defmt::error!("{=str}", what);
-            EXIT_FAILURE
-        }
-    };
+    // SAFETY: the only call, on a board that has this UART.
+    let uart = UART.write(unsafe { Uart::new() });
+    let outcome = host(uart, EVENT_DATA).and_then(|host| {
+        let host = HOST.write(host);
+        notify(host, DRIVER.write(Driver::new(host, DISPATCHER)))
+    });
+    if let Err(what) = outcome {
+        defmt::error!("{=str}", what);
+    }
     defmt::info!("stack: {=usize} bytes", stack_high_water());
-    exit(status)
+    exit(if outcome.is_ok() { EXIT_SUCCESS } else { EXIT_FAILURE })
 }
 
-/// Sends the event until every delivery has an end.
+/// The host of one event, which has come in just now.
 #[inline(never)]
-fn notify(
-    dispatcher: &mut Dispatcher<[Slot; 8], [Lane; 3]>,
-    buffer: &mut [u8],
-) -> Result<(), &'static str> {
+fn host(uart: &'static Uart, buffer: &'static mut [u8]) -> Result<Host, &'static str> {
     let peripherals = cortex_m::Peripherals::take().ok_or("the peripherals are taken")?;
     let clock = SysTickClock::start(peripherals.SYST);
-    // SAFETY: the only call, on a board that has this UART.
-    let uart = unsafe { Uart::new() };
-
-    let incoming = json::check(INCOMING).map_err(|_| "the event is not JSON")?;
-    let notice: Notice<'_> = json::decode(incoming).map_err(|_| "the event lacks a member")?;
-    let notice = Notice { timestamp: Some(clock.unix().into()), ..notice };
-    let mut sink = SliceSink::new(buffer);
-    json::encode(&notice, &mut sink).map_err(|_| "the event does not fit its buffer")?;
-    let event_data = sink.into_filled();
-
-    let parts = Parts {
-        transport: Line(&uart),
+    let event_data = complete(INCOMING, clock.unix(), buffer)?;
+    Ok(Parts {
+        transport: Line(uart),
         storage: Ledger::new(event_data),
         entropy: Xorshift::new(clock.unix().secs() as u32),
         clock,
         key: SigningKey::new(SIGNING_KEY).map_err(|_| "the signing key is empty")?,
-    };
-    let mut driver: Driver<'_, _, _, _, _, _, _> = Driver::new(&parts, dispatcher);
-    let mut open = |url| {
-        let url = Url::parse(url).map_err(|_| "a URL is malformed")?;
-        driver.open(0, url, Health::UNPROVEN).map_err(|_| "no room for an endpoint")
-    };
-    let [first, second, third] = ENDPOINTS;
-    let lanes = [open(first)?, open(second)?, open(third)?];
+    })
+}
 
-    let now = parts.clock.now();
+/// The event-data of what has come in: the same with the time.
+fn complete<'b>(incoming: &[u8], now: UnixTime, buffer: &'b mut [u8]) -> Result<&'b [u8], &'static str> {
+    let incoming = json::check(incoming).map_err(|_| "the event is not JSON")?;
+    let notice: Notice<'_> = json::decode(incoming).map_err(|_| "the event lacks a member")?;
+    let mut sink = SliceSink::new(buffer);
+    json::encode(&Notice { timestamp: Some(now.into()), ..notice }, &mut sink)
+        .map_err(|_| "the event does not fit its buffer")?;
+    Ok(sink.into_filled())
+}
+
+/// Sends the event until every delivery has an end.
+#[inline(never)]
+fn notify(host: &'static Host, driver: &mut Run) -> Result<(), &'static str> {
+    let [first, second, third] = ENDPOINTS;
+    let lanes = [open(driver, first)?, open(driver, second)?, open(driver, third)?];
+    let now = host.clock.now();
     driver.dispatcher().enqueue(now, Ledger::KEY, &lanes).map_err(|_| "no room for the event")?;
-    while let Ok(Some(next)) = driver::block_on(driver.run()) {
-        parts.clock.sleep_until(next);
+    // Pinned here, where it stands once: handed over by value it would stand in both frames.
+    while let Ok(Some(next)) = driver::block_on(pin!(driver.run())) {
+        host.clock.sleep_until(next);
     }
-    defmt::info!("{=u32} of {=usize} deliveries have an end", parts.storage.ended(), lanes.len());
+    defmt::info!("{=u32} of {=usize} deliveries have an end", host.storage.ended(), lanes.len());
     Ok(())
+}
+
+#[inline(never)]
+fn open(driver: &mut Run, url: &'static str) -> Result<LaneId, &'static str> {
+    let url = Url::parse(url).map_err(|_| "a URL is malformed")?;
+    driver.open(0, url, Health::UNPROVEN).map_err(|_| "no room for an endpoint")
 }
 
 #[panic_handler]

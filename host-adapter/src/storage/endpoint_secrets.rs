@@ -1,0 +1,62 @@
+//! The Standard Webhooks secrets that a domain shares with one of its endpoints.
+
+use crate::{entropy, secrets::Secret};
+
+/// The secret of the moment and, while it is being replaced, the one before: at most these two. They are the
+/// domain's own: another domain with the same URL has others, so that neither can forge what the other sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSecrets {
+    current: Secret,
+    previous: Option<Previous>,
+}
+
+/// A secret on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// `whsec_` and base64, as the current one.
+    pub secret: Secret,
+    /// The end of its time, in wall-clock milliseconds since the Unix epoch.
+    pub until: i64,
+}
+
+impl EndpointSecrets {
+    pub(super) fn new(current: Secret, previous: Option<Previous>) -> Self {
+        Self { current, previous }
+    }
+
+    /// A new random secret, without one before it.
+    pub(super) fn generate() -> Self {
+        Self::new(Secret::new(entropy::endpoint_secret()), None)
+    }
+
+    /// The newest secret, `whsec_` and the base64 of 32 random bytes.
+    #[must_use]
+    pub fn current(&self) -> &Secret {
+        &self.current
+    }
+
+    /// The secret before, if it is still good at this wall-clock millisecond.
+    #[must_use]
+    pub fn previous(&self, now: i64) -> Option<&Previous> {
+        self.previous.as_ref().filter(|previous| now < previous.until)
+    }
+
+    /// A new secret; the present one stays good until then. One before that is gone.
+    pub(super) fn rotated(&self, until: i64) -> Self {
+        Self { previous: Some(Previous { secret: self.current.clone(), until }), ..Self::generate() }
+    }
+
+    /// Whether the secret before is there, and no longer good.
+    pub(super) fn is_outlived(&self, now: i64) -> bool {
+        self.previous.is_some() && self.previous(now).is_none()
+    }
+
+    /// The secret before, good or not.
+    pub(super) fn stored_previous(&self) -> Option<&Previous> {
+        self.previous.as_ref()
+    }
+
+    pub(super) fn forget_previous(&mut self) {
+        self.previous = None;
+    }
+}
