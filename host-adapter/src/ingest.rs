@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sealpost_core::host::Clock as _;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::prepare::{Batch, Frame, prepare};
 use crate::clock::SystemClock;
@@ -82,7 +83,7 @@ pub struct Faults {
 }
 
 /// What is wrong with one event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
     /// Its place in the submission, from 0.
     pub index: usize,

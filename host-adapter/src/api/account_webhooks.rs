@@ -1,17 +1,21 @@
 //! `/v1/webhooks`: webhooks of the account, which the events of every domain fire.
 
+mod schema;
+
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use sealpost_core::WebhookKind;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{Draft, Named, NamedOrAll, OfId};
 use super::App;
 use super::caller::Scope;
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
@@ -19,19 +23,28 @@ use super::shape::Shape;
 use super::webhooks::url;
 use crate::storage::{AccountDraft, AccountEdit, AccountWebhook, AccountWebhookId, WebhookError};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/webhooks", get(list).post(create).delete(remove_many))
-        .route("/v1/webhooks/{id}", get(show).put(replace).delete(remove))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list, create, remove_many)).routes(routes!(show, replace, remove))
 }
 
+const UNKNOWN: &str = "There is no such webhook.";
+
 /// A webhook as it is shown, without the credentials of its URL.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountWebhook, example = json!({
+    "webhook_id": "507f1f77bcf86cd799439011",
+    "description": "all clicks",
+    "url": "https://crm.example.com/hooks",
+    "event_types": ["clicked"],
+    "created_at": "2026-02-16T19:06:01Z",
+}))]
 struct Shown<'a> {
+    /// 24 hexadecimal digits.
     webhook_id: String,
     description: &'a str,
     url: &'a str,
     event_types: Vec<&'static str>,
+    /// Universal time.
     created_at: String,
 }
 
@@ -48,12 +61,19 @@ impl<'a> Shown<'a> {
     }
 }
 
-async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        webhooks: Vec<Shown<'a>>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountWebhooks)]
+struct List<'a> {
+    webhooks: Vec<Shown<'a>>,
+}
 
+/// The webhooks of the account
+#[utoipa::path(
+    get, path = "/v1/webhooks", tag = "Webhooks", operation_id = "listAccountWebhooks",
+    params(Named),
+    responses((status = 200, body = List), (status = 403)),
+)]
+async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
     scope.require_account()?;
     let wanted = ids(&Form::from_query(query.as_deref().unwrap_or_default())?)?;
     let is_wanted =
@@ -63,6 +83,12 @@ async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -
     Ok(reply::ok(&List { webhooks }))
 }
 
+/// One webhook of the account
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "showAccountWebhook",
+    params(OfId),
+    responses((status = 200, body = Shown), (status = 403), (status = 404, description = UNKNOWN)),
+)]
 async fn show(State(app): State<App>, scope: Scope, Path(id): Path<String>) -> Result<Response, Error> {
     scope.require_account()?;
     let directory = app.store().directory();
@@ -70,12 +96,27 @@ async fn show(State(app): State<App>, scope: Scope, Path(id): Path<String>) -> R
     webhook.map(|webhook| reply::ok(&Shown::of(webhook))).ok_or_else(not_found)
 }
 
-async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Created {
-        webhook_id: String,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountWebhookCreated, example = json!({"webhook_id": "507f1f77bcf86cd799439011"}))]
+struct Created {
+    webhook_id: String,
+}
 
+/// Make a webhook of the account
+///
+/// The events of every domain fire it. A URL that a domain's webhook has too gets one POST for an event.
+#[utoipa::path(
+    post, path = "/v1/webhooks", tag = "Webhooks", operation_id = "createAccountWebhook",
+    request_body(content = inline(Draft), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Created),
+        (status = 403),
+        (status = 404, description = "There is no such type."),
+        (status = 409, description = "The type has this URL, or as many as it can have."),
+        (status = 503),
+    ),
+)]
+async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
     scope.require_account()?;
     let draft = draft(&app, &form).await?;
     let shown = draft.url.shown().to_owned();
@@ -84,6 +125,19 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
     Ok(reply::ok(&Created { webhook_id: made.id.to_string() }))
 }
 
+/// Replace a webhook of the account
+#[utoipa::path(
+    put, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "replaceAccountWebhook",
+    params(OfId),
+    request_body(content = inline(Draft), content_type = "multipart/form-data"),
+    responses(
+        (status = 204, description = "Done."),
+        (status = 403),
+        (status = 404, description = "There is no such webhook, or no such type."),
+        (status = 409, description = "The type has this URL, or as many as it can have."),
+        (status = 503),
+    ),
+)]
 async fn replace(
     State(app): State<App>,
     scope: Scope,
@@ -102,6 +156,16 @@ async fn replace(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Delete a webhook of the account
+///
+/// Its pending deliveries are cancelled, but for those to a URL that the event's domain has too.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "deleteAccountWebhook",
+    params(OfId),
+    responses(
+        (status = 204, description = "Done."), (status = 403), (status = 404, description = UNKNOWN), (status = 503),
+    ),
+)]
 async fn remove(State(app): State<App>, scope: Scope, Path(id): Path<String>) -> Result<Response, Error> {
     scope.require_account()?;
     let invalid = || Error::Shaped(Shape::Field("webhook_id", "is not valid".to_owned()));
@@ -111,7 +175,19 @@ async fn remove(State(app): State<App>, scope: Scope, Path(id): Path<String>) ->
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Delete webhooks of the account
+///
 /// Those that are named, of which those that are there go; or all.
+#[utoipa::path(
+    delete, path = "/v1/webhooks", tag = "Webhooks", operation_id = "deleteAccountWebhooks",
+    params(NamedOrAll),
+    responses(
+        (status = 204, description = "Done."),
+        (status = 403),
+        (status = 404, description = "There is none of these."),
+        (status = 503),
+    ),
+)]
 async fn remove_many(
     State(app): State<App>,
     scope: Scope,

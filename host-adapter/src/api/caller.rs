@@ -9,9 +9,12 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::App;
 use super::auth;
+use super::document::schema::{in_path, text};
 use super::error::Error;
 use crate::storage::Domain;
 
@@ -91,6 +94,13 @@ impl FromRequestParts<App> for OfDomain {
         let name = path_parameter(parts, "domain").await.unwrap_or_default().to_ascii_lowercase();
         let domain = app.store().directory().domain(&name).cloned();
         domain.filter(|domain| scope.covers(domain.name())).map(Self).ok_or(Error::UnknownDomain)
+    }
+}
+
+impl IntoParams for OfDomain {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let name = text().examples(["example.com"]);
+        vec![in_path("domain", "The name of a domain that the key is good for.", name)]
     }
 }
 

@@ -1,31 +1,37 @@
 //! `/v3/domains` and `/v4/domains`: which domains there are.
 
-use axum::Router;
+mod schema;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{NewDomain, PageOfDomains};
 use super::App;
 use super::caller::{OfDomain, Scope};
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::legacy;
 use super::reply;
 use crate::config::DomainName;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v3/domains", get(list).post(create))
-        .route("/v4/domains", get(list))
-        .route("/v3/domains/{domain}", get(show).delete(remove))
-        .route("/v4/domains/{domain}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(list_v3, create))
+        .routes(routes!(list))
+        .routes(routes!(show_v3, remove))
+        .routes(routes!(show))
 }
 
 /// A domain as its listings show it. There is nothing to verify about it: it is active at once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Domain, example = json!({"name": "example.com", "state": "active"}))]
 struct Item<'a> {
     name: &'a str,
+    /// Always `active`.
     state: &'static str,
 }
 
@@ -35,15 +41,33 @@ impl<'a> Item<'a> {
     }
 }
 
-async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        message: &'static str,
-        domain: Item<'a>,
-        receiving_dns_records: [(); 0],
-        sending_dns_records: [(); 0],
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainCreated)]
+struct Created<'a> {
+    message: &'static str,
+    domain: Item<'a>,
+    /// None: there is nothing to verify.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    receiving_dns_records: [(); 0],
+    /// None.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    sending_dns_records: [(); 0],
+}
 
+/// Create a domain
+///
+/// It is active at once. Fields of Mailgun's that say how mail is handled pass.
+#[utoipa::path(
+    post, path = "/v3/domains", tag = "Domains", operation_id = "createDomain",
+    request_body(content = inline(NewDomain), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Created),
+        (status = 400, description = "The name is missing, is none, or is taken."),
+        (status = 403),
+        (status = 503),
+    ),
+)]
+async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
     scope.require_account()?;
     let name = form.required("name")?;
     let name = DomainName::parse(name).ok_or_else(|| {
@@ -65,26 +89,55 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
     }))
 }
 
-async fn show(OfDomain(domain): OfDomain) -> Response {
-    #[derive(Serialize)]
-    struct Shown<'a> {
-        domain: Item<'a>,
-        receiving_dns_records: [(); 0],
-        sending_dns_records: [(); 0],
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainShown)]
+struct Shown<'a> {
+    domain: Item<'a>,
+    /// None: there is nothing to verify.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    receiving_dns_records: [(); 0],
+    /// None.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
+    sending_dns_records: [(); 0],
+}
 
+/// One domain
+#[utoipa::path(
+    get, path = "/v4/domains/{domain}", tag = "Domains", operation_id = "showDomain", params(OfDomain),
+    responses((status = 200, body = Shown)),
+)]
+async fn show(OfDomain(domain): OfDomain) -> Response {
     let domain = Item::new(domain.name());
     reply::ok(&Shown { domain, receiving_dns_records: [], sending_dns_records: [] })
 }
 
-/// The domain is gone when this is answered; what is removed later is no longer shown to anyone.
-async fn remove(State(app): State<App>, OfDomain(domain): OfDomain, scope: Scope) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Deleted<'a> {
-        message: &'static str,
-        name: &'a str,
-    }
+/// One domain
+///
+/// The same as in `/v4`.
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}", tag = "Domains", operation_id = "showDomainV3", params(OfDomain),
+    responses((status = 200, body = Shown)),
+)]
+async fn show_v3(domain: OfDomain) -> Response {
+    show(domain).await
+}
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainDeleted)]
+struct Deleted<'a> {
+    message: &'static str,
+    name: &'a str,
+}
+
+/// Delete a domain
+///
+/// With its webhooks, events and keys. It is gone when this is answered, and its pending deliveries are cancelled;
+/// what is removed later is no longer shown to anyone.
+#[utoipa::path(
+    delete, path = "/v3/domains/{domain}", tag = "Domains", operation_id = "deleteDomain", params(OfDomain),
+    responses((status = 200, body = Deleted), (status = 403), (status = 503)),
+)]
+async fn remove(State(app): State<App>, OfDomain(domain): OfDomain, scope: Scope) -> Result<Response, Error> {
     scope.require_account()?;
     app.store().delete_domain(domain.name()).await?;
     Ok(reply::ok(&Deleted { message: "Domain will be deleted in the background", name: domain.name() }))
@@ -93,13 +146,20 @@ async fn remove(State(app): State<App>, OfDomain(domain): OfDomain, scope: Scope
 /// How many domains a page of the listing may have; the first is the default.
 const LIMITS: (usize, usize) = (100, 1000);
 
-async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        total_count: usize,
-        items: Vec<Item<'a>>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = Domains)]
+struct List<'a> {
+    /// Of all that the key may see.
+    total_count: usize,
+    items: Vec<Item<'a>>,
+}
 
+/// The domains that the key is good for
+#[utoipa::path(
+    get, path = "/v4/domains", tag = "Domains", operation_id = "listDomains", params(PageOfDomains),
+    responses((status = 200, body = List)),
+)]
+async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
     let query = Form::from_query(query.as_deref().unwrap_or_default())?;
     let (default, max) = LIMITS;
     let limit = number(&query, "limit", default)?;
@@ -111,6 +171,17 @@ async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -
     let visible = || directory.domains().map(|domain| &**domain.name()).filter(|name| scope.covers(name));
     let items = visible().skip(skip).take(limit).map(Item::new).collect();
     Ok(reply::ok(&List { total_count: visible().count(), items }))
+}
+
+/// The domains that the key is good for
+///
+/// The same as in `/v4`.
+#[utoipa::path(
+    get, path = "/v3/domains", tag = "Domains", operation_id = "listDomainsV3", params(PageOfDomains),
+    responses((status = 200, body = List)),
+)]
+async fn list_v3(app: State<App>, scope: Scope, query: RawQuery) -> Result<Response, Error> {
+    list(app, scope, query).await
 }
 
 fn number(query: &Form, name: &'static str, default: usize) -> Result<usize, Error> {

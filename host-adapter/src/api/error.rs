@@ -8,6 +8,7 @@ use std::fmt;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reply;
 use super::shape::{Fields, Shape};
@@ -305,14 +306,20 @@ impl From<Rejection> for Error {
 }
 
 /// The body of every refusal but the 401.
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"message": "Missing parameter 'id'"}))]
+pub(super) struct Refusal<'a> {
+    /// What is wrong, where, and what would be right.
     message: &'a str,
     #[serde(flatten)]
     fields: Fields<'a>,
+    /// The first 100 faults, where events are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Vec<Fault>>)]
     errors: Option<&'a [Fault]>,
+    /// How many faults there are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     total: Option<usize>,
 }
 
@@ -326,7 +333,7 @@ impl IntoResponse for Error {
             Self::Events(faults) | Self::Conflicts(faults) => Some(faults),
             _ => None,
         };
-        let body = Body {
+        let body = Refusal {
             message: &message,
             fields: match &self {
                 Self::BadUrl { .. } => Fields::reason(&message),

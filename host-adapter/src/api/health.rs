@@ -2,29 +2,43 @@
 
 use std::future::ready;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::App;
+use super::document::Routes;
 use super::reply;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/healthz", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(show))
 }
 
-async fn show(State(app): State<App>) -> Response {
-    #[derive(Serialize)]
-    struct Health {
-        status: String,
-        version: &'static str,
-        /// URLs of legacy webhooks, which nobody should need for ever.
-        legacy_urls: usize,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok", "version": "0.1.0", "legacy_urls": 0}))]
+struct Health {
+    /// `ok`, `draining`, or the part of the server that has failed.
+    status: String,
+    /// Of the program.
+    version: &'static str,
+    /// URLs of legacy webhooks, which nobody should need for ever.
+    legacy_urls: usize,
+}
 
+/// Whether this server takes requests
+///
+/// For load balancers and supervisors.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Server", operation_id = "showHealth",
+    responses(
+        (status = 200, description = "It does.", body = Health),
+        (status = 503, description = "It is stopping, or a part of it has failed.", body = Health),
+    ),
+)]
+async fn show(State(app): State<App>) -> Response {
     let failed = tokio::select! {
         biased;
         _ = app.store().broken() => Some("storage"),

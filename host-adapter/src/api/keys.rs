@@ -1,16 +1,20 @@
 //! `/v1/keys`: the API keys of the account and of its domains, in the shape of Mailgun's own.
 
+mod schema;
+
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, RawQuery, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{delete, get};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{KeysOf, NewKey};
 use super::App;
 use super::caller::{Scope, path_parameter};
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
@@ -21,8 +25,8 @@ use crate::storage::ApiKey;
 /// The longest description, in bytes.
 const MAX_DESCRIPTION: usize = 256;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v1/keys", get(list).post(create)).route("/v1/keys/{id}", delete(revoke))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
 /// What a key is good for, in Mailgun's words.
@@ -35,6 +39,8 @@ enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 2] = [Self::User, Self::Domain];
+
     fn of(key: &ApiKey) -> Self {
         if key.domain.is_some() { Self::Domain } else { Self::User }
     }
@@ -55,24 +61,41 @@ impl Kind {
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
-        let kinds = [Self::User, Self::Domain];
-        let kind = kinds.into_iter().find(|kind| kind.as_str() == text);
+        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
         kind.ok_or_else(|| Error::invalid("kind", "must be 'user', for the account, or 'domain'"))
     }
 }
 
 /// A key as it is shown: without the key, but once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key, example = json!({
+    "id": "1a2b3c4d-5e6f7a8b",
+    "description": "newsletter",
+    "kind": "domain",
+    "role": "sending",
+    "created_at": "2026-02-03T19:20:31",
+    "updated_at": "2026-02-03T19:20:31",
+    "domain_name": "example.com",
+    "is_disabled": false,
+}))]
 struct Item<'a> {
     id: &'a str,
     description: &'a str,
+    /// `user` for the account, `domain` for one domain.
     kind: &'static str,
+    /// `admin` for the account, `sending` for one domain.
     role: &'static str,
+    /// Universal time, without a zone.
     created_at: String,
+    /// The same: keys do not change.
     updated_at: String,
+    /// Empty for a key of the account.
     domain_name: &'a str,
+    /// Always `false`.
     is_disabled: bool,
+    /// The key itself, in the answer that it is made with and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     secret: Option<&'a str>,
 }
 
@@ -95,14 +118,21 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The keys, the oldest first. One that is configured is not among them.
-async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        total_count: usize,
-        items: Vec<Item<'a>>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keys)]
+struct List<'a> {
+    total_count: usize,
+    items: Vec<Item<'a>>,
+}
 
+/// The keys
+///
+/// The oldest first, without the keys themselves. One that is configured is not among them.
+#[utoipa::path(
+    get, path = "/v1/keys", tag = "Keys", operation_id = "listKeys", params(KeysOf),
+    responses((status = 200, body = List), (status = 403)),
+)]
+async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -> Result<Response, Error> {
     scope.require_account()?;
     let query = Form::from_query(query.as_deref().unwrap_or_default())?;
     let kind = query.first("kind").map(Kind::parse).transpose()?;
@@ -117,14 +147,28 @@ async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -
     Ok(reply::ok(&List { total_count: keys.len(), items: keys.into_iter().map(Item::new).collect() }))
 }
 
-/// Makes a key. This answer is the only place that ever shows it.
-async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        message: &'static str,
-        key: Item<'a>,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyCreated)]
+struct Created<'a> {
+    message: &'static str,
+    key: Item<'a>,
+}
 
+/// Make a key
+///
+/// For the account, or with `domain_name` for one domain. This answer is the only place that ever shows it.
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "Keys", operation_id = "createKey",
+    request_body(content = inline(NewKey), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Created),
+        (status = 400, description = "The form is wrong, or the account has as many keys as it can have."),
+        (status = 403),
+        (status = 404, description = "There is no such domain."),
+        (status = 503),
+    ),
+)]
+async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Response, Error> {
     scope.require_account()?;
     let domain = form.first("domain_name").filter(|name| !name.is_empty()).map(str::to_ascii_lowercase);
     let kind = match form.first("kind") {
@@ -162,12 +206,26 @@ async fn create(State(app): State<App>, scope: Scope, form: Form) -> Result<Resp
     Ok(reply::ok(&Created { message: "API key has been created", key: item }))
 }
 
-async fn revoke(State(app): State<App>, scope: Scope, OfId(id): OfId) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Revoked {
-        message: &'static str,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyRevoked)]
+struct Revoked {
+    message: &'static str,
+}
 
+/// Revoke a key
+///
+/// It opens nothing from now on.
+#[utoipa::path(
+    delete, path = "/v1/keys/{id}", tag = "Keys", operation_id = "revokeKey", params(OfId),
+    responses(
+        (status = 200, body = Revoked),
+        (status = 403),
+        (status = 404, description = "There is no such key."),
+        (status = 409, description = "It is the last key of the account, and none is configured."),
+        (status = 503),
+    ),
+)]
+async fn revoke(State(app): State<App>, scope: Scope, OfId(id): OfId) -> Result<Response, Error> {
     scope.require_account()?;
     app.store().revoke_api_key(&id, app.has_configured_key()).await?;
     Ok(reply::ok(&Revoked { message: "API key has been revoked" }))

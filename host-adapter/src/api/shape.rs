@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What such a route has to refuse.
 #[derive(Debug)]
@@ -17,15 +18,24 @@ pub enum Shape {
 }
 
 /// The fields of a body, beside `message`.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = RefusalFields)]
 pub(super) struct Fields<'a> {
+    /// The same, where a URL is at fault, and for one URL of many types.
     #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<&'a str>,
+    /// What is not there, or in the way.
     #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     description: Option<&'a str>,
+    /// The field that is at fault.
     #[serde(rename = "Field", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<&'a str>,
+    /// What is wrong with it.
     #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     value: Option<&'a str>,
 }
 

@@ -1,43 +1,68 @@
 //! `GET` and `POST /v5/accounts/http_signing_key`.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::App;
 use super::caller::Scope;
+use super::document::Routes;
 use super::error::Error;
 use super::reply;
 use crate::entropy;
 use crate::secrets::Secret;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v5/accounts/http_signing_key", get(show).post(regenerate))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(show, regenerate))
 }
 
-async fn show(State(app): State<App>, scope: Scope) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Shown<'a> {
-        http_signing_key: &'a str,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKey, example = json!({"http_signing_key": "key-55c5c5c5c55f55ca5cd5f55d5c555c55"}))]
+struct Shown<'a> {
+    http_signing_key: &'a str,
+}
 
+/// The key that signs payloads
+///
+/// Receivers verify with it. It is not an API key.
+#[utoipa::path(
+    get, path = "/v5/accounts/http_signing_key", tag = "Account", operation_id = "showSigningKey",
+    responses(
+        (status = 200, body = Shown),
+        (status = 400, description = "There is none."),
+        (status = 403),
+    ),
+)]
+async fn show(State(app): State<App>, scope: Scope) -> Result<Response, Error> {
     scope.require_account()?;
     let directory = app.store().directory();
     let key = directory.signing_key().ok_or(Error::NoSigningKey)?;
     Ok(reply::ok(&Shown { http_signing_key: key.expose() }))
 }
 
-/// A new key; attempts that start from now on are signed with it, and the old one is dead. A configured key
-/// cannot be replaced here: the next start would bring it back.
-async fn regenerate(State(app): State<App>, scope: Scope) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Regenerated<'a> {
-        message: &'static str,
-        http_signing_key: &'a str,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKeyRegenerated)]
+struct Regenerated<'a> {
+    message: &'static str,
+    http_signing_key: &'a str,
+}
 
+/// Replace the key that signs payloads
+///
+/// Attempts that start from now on are signed with the new key, and the old one is dead. A configured key cannot be
+/// replaced here: the next start would bring it back.
+#[utoipa::path(
+    post, path = "/v5/accounts/http_signing_key", tag = "Account", operation_id = "regenerateSigningKey",
+    responses(
+        (status = 200, body = Regenerated),
+        (status = 403),
+        (status = 409, description = "The key is configured."),
+        (status = 503),
+    ),
+)]
+async fn regenerate(State(app): State<App>, scope: Scope) -> Result<Response, Error> {
     scope.require_account()?;
     if app.signing_key_is_configured() {
         return Err(Error::SigningKeyConfigured);

@@ -1,9 +1,12 @@
 //! `POST /v3/{domain}/events`: events come in.
 
+mod schema;
+
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use self::schema::{Events, Manner, Receipts};
 use super::App;
 use super::body;
 use super::caller::OfDomain;
@@ -16,6 +19,26 @@ use crate::ingest::{Item, Packing, Receipt, Submission};
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
+/// Submit events
+///
+/// One event, an array, or one event on each line. The answer comes when the events and a delivery for each matching
+/// URL are on the disk. The same event again is answered with `"duplicate": true` and not delivered again.
+#[utoipa::path(
+    post, path = "/v3/{domain}/events", tag = "Events", operation_id = "submitEvents",
+    params(OfDomain, Manner),
+    request_body(content(
+        (Events = "application/json", example = json!({"event": "opened", "recipient": "alice@example.net"})),
+        (String = "application/x-ndjson", example = "{\"event\":\"opened\"}\n{\"event\":\"complained\"}\n"),
+    )),
+    responses(
+        (status = 200, body = Receipts),
+        (status = 400, description = "Nothing was stored: events or parameters are wrong; `errors` names the events."),
+        (status = 409, description = "Nothing was stored: ids are taken by other content; `errors` names the events."),
+        (status = 415),
+        (status = 429),
+        (status = 503),
+    ),
+)]
 pub(super) async fn submit(
     State(app): State<App>,
     OfDomain(domain): OfDomain,

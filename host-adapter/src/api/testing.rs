@@ -128,6 +128,10 @@ impl Api {
         Self { router: router(app.clone()), app, _inboxes: inboxes }
     }
 
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     /// The answer to a request with the key.
     pub(super) async fn send(&self, request: request::Builder, body: impl Into<Body>) -> (Parts, String) {
         let authorization = format!("Basic {}", BASE64_STANDARD.encode("api:key-1"));

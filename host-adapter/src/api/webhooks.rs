@@ -1,5 +1,6 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
+pub(super) mod schema;
 mod secrets;
 mod test_call;
 pub(super) mod url;
@@ -8,35 +9,43 @@ mod v4;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{get, post, put};
 use sealpost_core::{LegacyKind, WebhookKind};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
+use self::schema::{NewUrls, NewWebhook};
 use super::App;
 use super::caller::{OfDomain, path_parameter};
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::reply;
 use crate::storage::{Domain, Endpoint, EndpointUrl, HookKind};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v3/domains/{domain}/webhooks", get(list).post(create))
-        .route("/v3/domains/{domain}/webhooks/{type}", get(show).put(replace).delete(remove))
-        .route("/v3/domains/{domain}/webhooks/{type}/secrets", get(secrets::show).post(secrets::rotate))
-        .route("/v3/domains/{domain}/webhooks/{type}/test", put(test_call::test))
-        .route("/v4/domains/{domain}/webhooks", post(v4::add).put(v4::assign).delete(v4::remove))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(list_all, create))
+        .routes(routes!(show, replace, remove))
+        .routes(routes!(secrets::show, secrets::rotate))
+        .routes(routes!(test_call::test))
+        .routes(routes!(v4::add, v4::assign, v4::remove))
 }
 
 /// The URLs of one webhook, without their credentials.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = Webhook, example = json!({"urls": ["https://crm.example.com/hooks"]}))]
 enum Urls {
-    Current { urls: Vec<String> },
+    /// Of a webhook.
+    Current {
+        #[schema(min_items = 1, max_items = 3)]
+        urls: Vec<String>,
+    },
+    /// Of a legacy webhook, which has one.
     Legacy { url: String },
 }
 
@@ -50,7 +59,8 @@ impl Urls {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookChanged)]
 struct Changed {
     message: &'static str,
     webhook: Urls,
@@ -60,34 +70,62 @@ fn changed(message: &'static str, kind: HookKind, endpoints: &[Arc<Endpoint>]) -
     reply::ok(&Changed { message, webhook: Urls::of(kind, endpoints) })
 }
 
-async fn list(OfDomain(domain): OfDomain) -> Response {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhooks)]
+struct List {
+    /// By their types. Those that are not set are absent.
+    webhooks: BTreeMap<&'static str, Urls>,
+}
+
+/// The webhooks of a domain
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "listWebhooks",
+    params(OfDomain),
+    responses((status = 200, body = List)),
+)]
+async fn list_all(OfDomain(domain): OfDomain) -> Response {
     all(&domain)
 }
 
 /// Every webhook of a domain that is set.
 fn all(domain: &Domain) -> Response {
-    #[derive(Serialize)]
-    struct List {
-        webhooks: BTreeMap<&'static str, Urls>,
-    }
-
     let webhooks =
         domain.webhooks().map(|(kind, endpoints)| (kind.as_str(), Urls::of(kind, endpoints))).collect();
     reply::ok(&List { webhooks })
 }
 
-async fn show(OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Shown {
-        webhook: Urls,
-    }
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookShown)]
+struct Shown {
+    webhook: Urls,
+}
 
+/// One webhook
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "showWebhook",
+    params(OfDomain, OfWebhook),
+    responses((status = 200, body = Shown), (status = 404, description = NOT_SET)),
+)]
+async fn show(OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
     match domain.webhook(kind) {
         [] => Err(Error::UnknownWebhook),
         endpoints => Ok(reply::ok(&Shown { webhook: Urls::of(kind, endpoints) })),
     }
 }
 
+/// Set a webhook
+///
+/// Its endpoints get every event of this type from now on.
+#[utoipa::path(
+    post, path = "/v3/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "createWebhook",
+    params(OfDomain),
+    request_body(content = inline(NewWebhook), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = Changed),
+        (status = 400, description = "The form is wrong, or a webhook of this type is set."),
+        (status = 503),
+    ),
+)]
 async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) -> Result<Response, Error> {
     let kind = parse_kind(&domain, "id", form.required("id")?)?;
     if !domain.webhook(kind).is_empty() {
@@ -99,6 +137,16 @@ async fn create(State(app): State<App>, OfDomain(domain): OfDomain, form: Form) 
     Ok(changed("Webhook has been created", kind, &webhook))
 }
 
+/// Replace the URLs of a webhook
+///
+/// Pending deliveries to URLs that are taken out are cancelled. A URL that a listing showed with `***` for its
+/// password keeps its password.
+#[utoipa::path(
+    put, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "replaceWebhook",
+    params(OfDomain, OfWebhook),
+    request_body(content = inline(NewUrls), content_type = "multipart/form-data"),
+    responses((status = 200, body = Changed), (status = 404, description = NOT_SET), (status = 503)),
+)]
 async fn replace(
     State(app): State<App>,
     OfWebhook(domain, kind): OfWebhook,
@@ -113,7 +161,15 @@ async fn replace(
     Ok(changed("Webhook has been updated", kind, &webhook))
 }
 
-/// The body, which some clients send empty but in parts, says nothing and is not read.
+/// Delete a webhook
+///
+/// The answer has the URLs that it had; their pending deliveries are cancelled. A body says nothing, and is not
+/// read: some clients send an empty form.
+#[utoipa::path(
+    delete, path = "/v3/domains/{domain}/webhooks/{type}", tag = "Webhooks", operation_id = "deleteWebhook",
+    params(OfDomain, OfWebhook),
+    responses((status = 200, body = Changed), (status = 404, description = NOT_SET), (status = 503)),
+)]
 async fn remove(State(app): State<App>, OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
     let removed = app.store().delete_webhook(domain.name(), kind).await;
     let removed = removed.map_err(|error| Error::of_webhook(error, kind))?;
@@ -156,6 +212,8 @@ impl FromRequestParts<App> for OfWebhook {
         Ok(Self(domain, kind))
     }
 }
+
+const NOT_SET: &str = "There is no such domain, or no webhook of this type is set.";
 
 /// The type of this name. Where the domain has no legacy webhooks, `unsubscribe` is what an old client library calls
 /// `unsubscribed`.

@@ -86,6 +86,25 @@ impl Field {
         }
     }
 
+    /// What it is, in a sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Event => "What happened.",
+            Self::List => "The address or the id of the mailing list.",
+            Self::Attachment => "The name of an attachment.",
+            Self::From => "An address or words of the header.",
+            Self::MessageId => "The message id, in angle brackets or not.",
+            Self::Subject => "Words of the subject.",
+            Self::To => "An address or words of the header.",
+            Self::Size => "The size of the message in bytes: a number, `>` or `<` one.",
+            Self::Recipient => "The address that the event is about.",
+            Self::Recipients => "An address that the message went to.",
+            Self::Tags => "A whole tag.",
+            Self::Severity => "How final a failure is: `permanent` or `temporary`.",
+        }
+    }
+
     pub(super) const fn comparison(self) -> Comparison {
         match self {
             Self::Event | Self::Severity => Comparison::Name,

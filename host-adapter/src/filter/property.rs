@@ -17,7 +17,11 @@ struct Sketch {
     recipient: &'static str,
     tags: Vec<&'static str>,
     from: (&'static str, &'static str),
+    to: Vec<&'static str>,
+    recipients: Vec<&'static str>,
+    list: Option<&'static str>,
     subject: Vec<&'static str>,
+    attachments: Vec<&'static str>,
     size: Option<u64>,
     upper: bool,
 }
@@ -27,14 +31,24 @@ impl Sketch {
         let case = |text: String| if self.upper { text.to_uppercase() } else { text };
         let tags: Vec<_> = self.tags.iter().map(|tag| case((*tag).to_owned())).collect();
         let from = case(format!("{} <{}>", self.from.0, self.from.1));
-        let headers =
-            json!({ "from": from, "subject": case(self.subject.join(" ")), "message-id": self.from.1 });
+        let headers = json!({
+            "from": from,
+            "to": case(self.to.join(", ")),
+            "subject": case(self.subject.join(" ")),
+            "message-id": self.from.1,
+        });
+        let recipients: Vec<_> = self.recipients.iter().map(|address| case((*address).to_owned())).collect();
+        let attachment = |name: &&str| json!({ "filename": case(format!("{name}.pdf")) });
+        let attachments: Vec<_> = self.attachments.iter().map(attachment).collect();
         let mut event = json!({
             "event": self.kind,
             "recipient": case(self.recipient.to_owned()),
             "tags": tags,
-            "message": { "headers": headers },
+            "message": { "headers": headers, "recipients": recipients, "attachments": attachments },
         });
+        if let Some(list) = self.list {
+            event["mailing-list"] = json!({ "address": case(list.to_owned()) });
+        }
         if let Some(severity) = self.severity {
             event["severity"] = severity.into();
         }
@@ -46,18 +60,23 @@ impl Sketch {
 
     fn says(&self, field: Field, term: &str) -> bool {
         let parts = |text: &str| text.split(['@', '.']).any(|part| part == term);
+        let address = |text: &str| text == term || parts(text);
         match field {
             Field::Event => self.kind == term,
             Field::Severity => self.severity == Some(term),
             Field::Tags => self.tags.contains(&term),
             Field::MessageId => self.from.1 == term,
-            Field::Recipient => self.recipient == term || parts(self.recipient),
-            Field::From => self.from.0 == term || self.from.1 == term || parts(self.from.1),
+            Field::Recipient => address(self.recipient),
+            Field::From => self.from.0 == term || address(self.from.1),
+            Field::To => self.to.iter().any(|to| address(to)),
+            Field::Recipients => self.recipients.iter().any(|recipient| address(recipient)),
+            Field::List => self.list.is_some_and(address),
+            Field::Attachment => self.attachments.contains(&term),
+            Field::Size => self.size.is_some_and(|size| size.to_string() == term),
             Field::Subject => {
                 let words: Vec<_> = term.split(' ').collect();
                 self.subject.windows(words.len()).any(|window| window == words)
             }
-            _ => false,
         }
     }
 }
@@ -66,6 +85,8 @@ impl Sketch {
 #[derive(Clone, Debug)]
 enum Tree {
     Term(String),
+    /// A term that needs no quotes and has them.
+    Quoted(String),
     Above(u64),
     Below(u64),
     Not(Box<Self>),
@@ -79,6 +100,7 @@ impl Tree {
         let (own, text) = match self {
             Self::Term(term) if term.contains(' ') => (3, format!("\"{term}\"")),
             Self::Term(term) => (3, term.clone()),
+            Self::Quoted(term) => (3, format!("\"{term}\"")),
             Self::Above(number) => (3, format!(">{number}")),
             Self::Below(number) => (3, format!("<{number}")),
             Self::Not(inner) => (2, format!("NOT {}", inner.text(2))),
@@ -90,7 +112,7 @@ impl Tree {
 
     fn holds(&self, field: Field, event: &Sketch) -> bool {
         match self {
-            Self::Term(term) => event.says(field, term),
+            Self::Term(term) | Self::Quoted(term) => event.says(field, term),
             Self::Above(number) => event.size.is_some_and(|size| size > *number),
             Self::Below(number) => event.size.is_some_and(|size| size < *number),
             Self::Not(inner) => !inner.holds(field, event),
@@ -102,7 +124,7 @@ impl Tree {
     /// Whether an index alone answers it exactly.
     fn is_indexed(&self, field: Field) -> bool {
         match self {
-            Self::Term(term) => field != Field::Recipient || term.contains('@'),
+            Self::Term(term) | Self::Quoted(term) => field != Field::Recipient || term.contains('@'),
             Self::Not(_) => field == Field::Event,
             Self::And(left, right, _) | Self::Or(left, right) => {
                 left.is_indexed(field) && right.is_indexed(field)
@@ -119,41 +141,63 @@ fn events() -> impl Strategy<Value = Sketch> {
     let severity = prop::sample::select(&[None, Some("permanent"), Some("temporary")][..]);
     let lists = (prop::collection::vec(word(), 0..4), prop::collection::vec(word(), 1..5));
     let size = prop::option::of(0..6_u64);
-    (kind, severity, address(), lists, (word(), address()), size, any::<bool>()).prop_map(
-        |(kind, severity, recipient, (tags, subject), from, size, upper)| Sketch {
-            kind,
-            severity,
-            recipient,
-            tags,
-            from,
-            subject,
-            size,
-            upper,
+    let some = || prop::collection::vec(address(), 0..3);
+    let message = (some(), some(), prop::option::of(address()), prop::collection::vec(word(), 0..3));
+    (kind, severity, address(), lists, (word(), address()), message, size, any::<bool>()).prop_map(
+        |(kind, severity, recipient, (tags, subject), from, message, size, upper)| {
+            let (to, recipients, list, attachments) = message;
+            Sketch {
+                kind,
+                severity,
+                recipient,
+                tags,
+                from,
+                to,
+                recipients,
+                list,
+                subject,
+                attachments,
+                size,
+                upper,
+            }
         },
     )
 }
 
-fn conditions() -> impl Strategy<Value = (Field, Tree)> {
+/// One field, asked about once or twice.
+fn conditions() -> impl Strategy<Value = Vec<(Field, Tree)>> {
     let term = |from: &'static [&'static str]| {
-        prop::sample::select(from).prop_map(|term| Tree::Term(term.to_owned())).boxed()
+        let terms = (prop::sample::select(from), any::<bool>());
+        let tree = |(term, quoted): (&str, bool)| {
+            if quoted { Tree::Quoted(term.to_owned()) } else { Tree::Term(term.to_owned()) }
+        };
+        terms.prop_map(tree).boxed()
     };
+    let address = || prop_oneof![3 => term(&ADDRESSES), 1 => term(&WORDS)].boxed();
     let phrase = (prop::sample::select(&WORDS[..]), prop::sample::select(&WORDS[..]))
         .prop_map(|(first, second)| Tree::Term(format!("{first} {second}")));
-    let range = (0..6_u64, any::<bool>())
-        .prop_map(|(number, above)| if above { Tree::Above(number) } else { Tree::Below(number) });
+    let range = (0..6_u64, 0..3).prop_map(|(number, test)| match test {
+        0 => Tree::Above(number),
+        1 => Tree::Below(number),
+        _ => Tree::Term(number.to_string()),
+    });
     prop_oneof![
         trees(Field::Event, term(&KINDS)),
         trees(Field::Severity, term(&["permanent", "temporary"])),
         trees(Field::Tags, term(&WORDS)),
         trees(Field::MessageId, term(&ADDRESSES)),
-        trees(Field::Recipient, prop_oneof![3 => term(&ADDRESSES), 1 => term(&WORDS)].boxed()),
-        trees(Field::From, prop_oneof![term(&ADDRESSES), term(&WORDS)].boxed()),
+        trees(Field::Recipient, address()),
+        trees(Field::Recipients, address()),
+        trees(Field::From, address()),
+        trees(Field::To, address()),
+        trees(Field::List, address()),
+        trees(Field::Attachment, term(&WORDS)),
         trees(Field::Subject, prop_oneof![term(&WORDS), phrase].boxed()),
         trees(Field::Size, range.boxed()),
     ]
 }
 
-fn trees(field: Field, leaf: BoxedStrategy<Tree>) -> BoxedStrategy<(Field, Tree)> {
+fn trees(field: Field, leaf: BoxedStrategy<Tree>) -> BoxedStrategy<Vec<(Field, Tree)>> {
     let tree = leaf.prop_recursive(4, 12, 2, |inner| {
         let and = prop::sample::select(&[" ", " AND ", "  "][..]);
         prop_oneof![
@@ -166,7 +210,7 @@ fn trees(field: Field, leaf: BoxedStrategy<Tree>) -> BoxedStrategy<(Field, Tree)
             (inner.clone(), inner).prop_map(|(left, right)| Tree::Or(Box::new(left), Box::new(right))),
         ]
     });
-    tree.prop_map(move |tree| (field, tree)).boxed()
+    prop::collection::vec(tree.prop_map(move |tree| (field, tree)), 1..3).boxed()
 }
 
 fn leads_to(plan: &Plan, facts: &Facts) -> bool {
@@ -185,7 +229,7 @@ proptest! {
     /// where the index knows all that is asked.
     #[test]
     fn a_filter_lets_pass_what_it_says(
-        conditions in prop::collection::vec(conditions(), 1..4),
+        conditions in prop::collection::vec(conditions(), 1..4).prop_map(|fields| fields.concat()),
         events in prop::collection::vec(events(), 1..6),
     ) {
         let texts: Vec<_> = conditions.iter().map(|(field, tree)| (*field, tree.text(0))).collect();

@@ -10,12 +10,14 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use sealpost_core::host::Clock as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::cursor::{Cursor, Walk};
 use super::page::{self, Page};
 use super::range::Range;
+use super::schema::Logs;
 use super::{room, send, time};
 use crate::api::App;
 use crate::api::caller::Scope;
@@ -29,44 +31,73 @@ const LIMITS: (u16, u16) = (1000, 100);
 const USUAL_MICROS: i64 = 86_400_000_000;
 
 /// What is asked for. Members of other names pass.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(default)]
+#[schema(as = LogsQuestion)]
 struct Question {
+    /// An RFC 2822 date, or seconds since 1970.
     start: Option<String>,
+    /// The same; now, if it is not there.
     end: Option<String>,
+    /// How long before the end to start, such as `1d`, `2h` or `5m`.
     duration: Option<String>,
+    /// Names of events, any of which will do.
     events: Vec<String>,
     filter: Conditions,
     pagination: Pagination,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(default)]
+#[schema(as = LogsConditions)]
 struct Conditions {
+    /// All of which must hold.
     #[serde(rename = "AND")]
     and: Vec<Condition>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = LogsCondition, example = json!({"attribute": "domain", "comparator": "=", "values": [{"value": "example.com"}]}))]
 struct Condition {
+    /// `domain`, or a filter of the Events API.
     attribute: String,
+    /// `=` or `!=`.
     comparator: String,
+    /// Any of which will do.
     values: Vec<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = LogsValue)]
 struct Value {
     value: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 #[serde(default)]
+#[schema(as = LogsPagination)]
 struct Pagination {
+    /// `timestamp:asc` or `timestamp:desc`.
     sort: Option<String>,
+    /// From the `pagination` of a page.
     token: Option<String>,
+    #[schema(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }
 
+/// List events as logs
+///
+/// The events of one domain: the one that a condition names, or the only one that the key is good for.
+#[utoipa::path(
+    post, path = "/v1/analytics/logs", tag = "Events", operation_id = "listLogs",
+    request_body = Question,
+    responses(
+        (status = 200, body = Logs),
+        (status = 404, description = "There is no such domain."),
+        (status = 429),
+        (status = 503),
+    ),
+)]
 pub(super) async fn list(State(app): State<App>, scope: Scope, request: Request) -> Result<Response, Error> {
     let body = form::read(request, form::MAX_BODY).await?;
     let question: Question =

@@ -6,26 +6,28 @@ mod logs;
 mod page;
 mod pretty;
 mod range;
+mod schema;
 mod time;
 #[cfg(test)]
 mod walks;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{get, post};
 use bytes::Bytes;
+use utoipa_axum::routes;
 
 use self::cursor::{Cursor, Walk};
 use self::page::Page;
 use self::range::Range;
+use self::schema::{Events, Layout};
 use super::App;
 use super::base_url::BaseUrl;
 use super::caller::{OfDomain, path_parameter};
+use super::document::Routes;
 use super::error::Error;
 use super::form::Form;
 use super::{reply, submit};
@@ -34,11 +36,12 @@ use crate::memory::Room;
 pub(super) use cursor::CursorKey;
 pub(super) use range::yes_or_no;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v3/{domain}/events", get(start).post(submit::submit))
-        .route("/v3/{domain}/events/{cursor}", get(follow))
-        .route("/v1/analytics/logs", post(logs::list))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .routes(routes!(start))
+        .routes(routes!(submit::submit))
+        .routes(routes!(follow))
+        .routes(routes!(logs::list))
 }
 
 /// Bytes of all pages that are being read or sent, half of which may be of one domain.
@@ -64,6 +67,16 @@ fn pretty(query: &Form) -> Result<Option<bool>, Error> {
     query.first("pretty").map(yes_or_no("pretty")).transpose()
 }
 
+/// List events
+///
+/// Descending unless `ascending=yes` or `begin` lies before `end`; without `begin` and `end`, all that is kept. A
+/// walk shows a snapshot. One that is ascending and has no end goes on: the `next` of its empty last page shows what
+/// was stored since.
+#[utoipa::path(
+    get, path = "/v3/{domain}/events", tag = "Events", operation_id = "listEvents",
+    params(OfDomain, Walk),
+    responses((status = 200, body = Events), (status = 429), (status = 503)),
+)]
 async fn start(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
@@ -75,7 +88,15 @@ async fn start(
     show(&app, domain.name(), &base, cursor).await
 }
 
-/// A cursor carries all that the walk was asked for; of the query, only how to lay it out still counts.
+/// A page of events
+///
+/// The links of a page lead here. They hold all that the walk was asked for; of a query beside one, only `pretty`
+/// counts.
+#[utoipa::path(
+    get, path = "/v3/{domain}/events/{cursor}", tag = "Events", operation_id = "followEvents",
+    params(OfDomain, CursorText, Layout),
+    responses((status = 200, body = Events), (status = 429), (status = 503)),
+)]
 async fn follow(
     State(app): State<App>,
     OfDomain(domain): OfDomain,

@@ -6,9 +6,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::OfWebhook;
+use super::schema::Rotation;
+use super::{NOT_SET, OfWebhook};
 use crate::api::App;
+use crate::api::caller::OfDomain;
 use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
@@ -21,11 +24,20 @@ const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The secrets for one URL, the old one only by its end.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointSecret, example = json!({
+    "url": "https://crm.example.com/hooks",
+    "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+    "old_secret_until": "2026-02-04T19:20:31Z",
+}))]
 struct Shown {
+    /// Without its credentials.
     url: String,
+    /// `whsec_` and base64.
     secret: String,
+    /// Until when every POST is signed with the old secret too, if it still is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
     old_secret_until: Option<String>,
 }
 
@@ -37,15 +49,24 @@ impl Shown {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+struct Secrets {
+    secrets: Vec<Shown>,
+}
+
+/// The secrets of a webhook
+///
+/// With its secret, the owner of an endpoint verifies the Standard Webhooks signature. Asked for one webhook at a
+/// time: no list of webhooks holds a secret.
+#[utoipa::path(
+    get, path = "/v3/domains/{domain}/webhooks/{type}/secrets", tag = "Webhooks", operation_id = "showSecrets",
+    params(OfDomain, OfWebhook),
+    responses((status = 200, body = Secrets), (status = 404, description = NOT_SET)),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     OfWebhook(domain, kind): OfWebhook,
 ) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Secrets {
-        secrets: Vec<Shown>,
-    }
-
     let webhook = domain.webhook(kind);
     if webhook.is_empty() {
         return Err(Error::UnknownWebhook);
@@ -56,18 +77,27 @@ pub(super) async fn show(
     Ok(reply::ok(&Secrets { secrets: each.collect() }))
 }
 
-/// A new secret for one URL. For the time of the overlap every POST is signed with both.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecretRotated)]
+struct Rotated {
+    message: &'static str,
+    secret: Shown,
+}
+
+/// Replace the secret for one URL
+///
+/// For the time of the overlap every POST is signed with both secrets.
+#[utoipa::path(
+    post, path = "/v3/domains/{domain}/webhooks/{type}/secrets", tag = "Webhooks", operation_id = "rotateSecret",
+    params(OfDomain, OfWebhook),
+    request_body(content = inline(Rotation), content_type = "multipart/form-data"),
+    responses((status = 200, body = Rotated), (status = 404, description = NOT_SET), (status = 503)),
+)]
 pub(super) async fn rotate(
     State(app): State<App>,
     OfWebhook(domain, kind): OfWebhook,
     form: Form,
 ) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Rotated {
-        message: &'static str,
-        secret: Shown,
-    }
-
     let text = form.required("url")?.trim();
     // What has no normal form cannot be one of the webhook's either.
     let url = EndpointUrl::new(&normalise(text).unwrap_or_else(|_| text.to_owned()));

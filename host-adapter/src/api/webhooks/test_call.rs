@@ -11,9 +11,12 @@ use sealpost_core::json;
 use sealpost_core::sign::{SigningKey, Token};
 use sealpost_core::{LegacyKind, Url};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::schema::Target;
 use super::{OfWebhook, url};
 use crate::api::App;
+use crate::api::caller::OfDomain;
 use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
@@ -24,17 +27,30 @@ use crate::samples;
 use crate::standard_webhooks::StandardHeaders;
 use crate::storage::HookKind;
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookTested, example = json!({"code": 500, "message": "the receiver answered 500"}))]
+struct Tested {
+    /// `null` for 200, the receiver's status otherwise, 0 where there was no answer.
+    code: Option<u16>,
+    /// The same in words.
+    message: String,
+}
+
+/// Send a sample event
+///
+/// To this URL, which need not be an endpoint. The event has made-up ids, is signed with the real key, and is stored
+/// nowhere.
+#[utoipa::path(
+    put, path = "/v3/domains/{domain}/webhooks/{type}/test", tag = "Webhooks", operation_id = "testWebhook",
+    params(OfDomain, OfWebhook),
+    request_body(content = inline(Target), content_type = "multipart/form-data"),
+    responses((status = 200, description = "What the receiver answered.", body = Tested)),
+)]
 pub(super) async fn test(
     State(app): State<App>,
     OfWebhook(domain, kind): OfWebhook,
     form: Form,
 ) -> Result<Response, Error> {
-    #[derive(Serialize)]
-    struct Tested {
-        code: Option<u16>,
-        message: String,
-    }
-
     let vetted = url::vet(&app, domain.endpoints(), form.required("url")?.trim()).await?;
     let endpoint = url::known(domain.endpoints(), &vetted);
     let target = endpoint.as_ref().map_or(&vetted, |endpoint| endpoint.url());

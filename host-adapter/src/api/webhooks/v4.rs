@@ -4,7 +4,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use sealpost_core::WebhookKind;
 
-use super::{all, url};
+use super::schema::{UrlList, UrlOfMany};
+use super::{List, all, url};
 use crate::api::App;
 use crate::api::caller::OfDomain;
 use crate::api::error::Error;
@@ -13,6 +14,15 @@ use crate::api::shape::Shape;
 use crate::storage::{Domain, EndpointUrl, WebhookEdit, WebhookError};
 use crate::transport::normalise;
 
+/// Give a URL to several webhooks
+///
+/// To each of these types, none of which has it yet; or to none of them.
+#[utoipa::path(
+    post, path = "/v4/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "addWebhookUrl",
+    params(OfDomain),
+    request_body(content = inline(UrlOfMany), content_type = "multipart/form-data"),
+    responses((status = 200, description = "All webhooks of the domain.", body = List), (status = 503)),
+)]
 pub(super) async fn add(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
@@ -22,6 +32,17 @@ pub(super) async fn add(
     edit(&app, &domain, WebhookEdit::Add(url.clone(), kinds), url.shown()).await
 }
 
+/// Have a URL in exactly these webhooks
+#[utoipa::path(
+    put, path = "/v4/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "assignWebhookUrl",
+    params(OfDomain),
+    request_body(content = inline(UrlOfMany), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "All webhooks of the domain.", body = List),
+        (status = 404, description = "There is no such domain, or none of its webhooks has this URL."),
+        (status = 503),
+    ),
+)]
 pub(super) async fn assign(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
@@ -31,12 +52,24 @@ pub(super) async fn assign(
     edit(&app, &domain, WebhookEdit::Assign(url.clone(), kinds), url.shown()).await
 }
 
-/// Not vetted: what the guard denies today can be taken away all the same.
+/// Take URLs out of all webhooks
+///
+/// Their pending deliveries are cancelled.
+#[utoipa::path(
+    delete, path = "/v4/domains/{domain}/webhooks", tag = "Webhooks", operation_id = "removeWebhookUrls",
+    params(OfDomain, UrlList),
+    responses(
+        (status = 200, description = "All webhooks of the domain.", body = List),
+        (status = 404, description = "There is no such domain, or none of its webhooks has one of these URLs."),
+        (status = 503),
+    ),
+)]
 pub(super) async fn remove(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
+    // Not vetted: what the guard denies today can be taken away all the same.
     let query = Form::from_query(query.as_deref().unwrap_or_default())?;
     let texts: Vec<_> = query.all("url").flat_map(split).collect();
     let urls = texts.iter().map(|text| normalise(text).map(|normal| EndpointUrl::new(&normal)));
