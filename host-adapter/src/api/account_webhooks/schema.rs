@@ -1,11 +1,11 @@
 //! The description of the form and of the parameters.
 
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::document::schema::{choice, in_path, in_query, text};
-use crate::api::webhooks::schema::{kinds, webhook_url};
+use crate::api::webhooks::schema::url_of_many;
 
 const ID: &str = "507f1f77bcf86cd799439011";
 
@@ -42,13 +42,7 @@ pub(super) struct Draft;
 
 impl PartialSchema for Draft {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .property("url", webhook_url())
-            .required("url")
-            .property("event_types", kinds())
-            .required("event_types")
-            .property("description", text())
-            .into()
+        url_of_many().property("description", text()).into()
     }
 }
 

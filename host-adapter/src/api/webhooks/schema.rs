@@ -74,16 +74,23 @@ pub(super) struct UrlOfMany;
 
 impl PartialSchema for UrlOfMany {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .property("url", webhook_url())
-            .required("url")
-            .property("event_types", kinds())
-            .required("event_types")
-            .into()
+        url_of_many().into()
     }
 }
 
 impl ToSchema for UrlOfMany {}
+
+/// A URL and the types of its webhooks.
+pub(in crate::api) fn url_of_many() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .property("url", webhook_url())
+        .required("url")
+        .property(
+            "event_types",
+            list(choice(WebhookKind::ALL.map(WebhookKind::as_str)), 1..=WebhookKind::ALL.len()),
+        )
+        .required("event_types")
+}
 
 /// The URLs to take out of all webhooks.
 pub(super) struct UrlList;
@@ -95,11 +102,6 @@ impl IntoParams for UrlList {
     }
 }
 
-/// Several types of webhooks.
-pub(in crate::api) fn kinds() -> Array {
-    list(choice(WebhookKind::ALL.map(WebhookKind::as_str)), 1..=WebhookKind::ALL.len())
-}
-
 fn names() -> ObjectBuilder {
     let current = WebhookKind::ALL.into_iter().map(WebhookKind::as_str);
     choice(current.chain(LegacyKind::ALL.into_iter().map(LegacyKind::as_str)))
@@ -109,6 +111,6 @@ fn url_list() -> Array {
     list(webhook_url(), 1..=MAX_URLS)
 }
 
-pub(in crate::api) fn webhook_url() -> ObjectBuilder {
+fn webhook_url() -> ObjectBuilder {
     text().max_length(Some(Url::MAX_LEN)).examples(["https://crm.example.com/hooks"])
 }
