@@ -4,11 +4,11 @@ use core::fmt;
 
 use embedded_io::Write;
 
+use crate::body::Body;
 use crate::decimal::Decimal;
 use crate::json::{Sink, SliceSink};
 use crate::sign::{SignatureBlock, SigningKey, Token};
 use crate::time::UnixTime;
-use crate::write::write_all;
 
 pub use crate::write::WriteError;
 
@@ -95,7 +95,7 @@ impl<D: AsRef<[u8]>> Payload<D> {
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
-        self.chunks().iter().fold(0, |sum, chunk| sum.saturating_add(chunk.len()))
+        Body::len(self)
     }
 
     /// Writes the body and flushes.
@@ -103,10 +103,7 @@ impl<D: AsRef<[u8]>> Payload<D> {
     /// # Errors
     /// [`WriteError::Sink`] with the sink's error; [`WriteError::Closed`] if it takes no more bytes.
     pub fn write_to<W: Write>(&self, sink: &mut W) -> Result<(), WriteError<W::Error>> {
-        for chunk in self.chunks() {
-            write_all(sink, chunk)?;
-        }
-        sink.flush().map_err(WriteError::Sink)
+        Body::write_to(self, sink)
     }
 }
 

@@ -14,7 +14,6 @@ use crate::error::ResourceError;
 use crate::json::SliceSink;
 use crate::payload::WriteError;
 use crate::sign::{SignatureBlock, Token};
-use crate::write::write_all;
 
 /// The longest signed ending, in bytes: of a multipart form, with the longest timestamp.
 pub const MAX_ENDING: usize = 3 * PART
@@ -74,10 +73,7 @@ impl<D: AsRef<[u8]>> LegacyPayload<D> {
     /// # Errors
     /// [`WriteError::Sink`] with the sink's error; [`WriteError::Closed`] if it takes no more bytes.
     pub fn write_to<W: Write>(&self, sink: &mut W) -> Result<(), WriteError<W::Error>> {
-        for chunk in self.chunks() {
-            write_all(sink, chunk)?;
-        }
-        sink.flush().map_err(WriteError::Sink)
+        Body::write_to(self, sink)
     }
 }
 
