@@ -1,5 +1,7 @@
 //! The two formats in which an event is posted.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sealpost_core::legacy::{LegacyForm, LegacyPayload};
 use sealpost_core::{Body, Event, Payload, SignatureBlock, json};
@@ -35,10 +37,10 @@ impl Format {
 
     /// The `webhook-id` of Standard Webhooks: one event is one message in each format, and a receiver that drops what
     /// it has seen must take both.
-    pub(crate) fn message_id(&self, event_id: &str) -> String {
+    pub(crate) fn message_id<'a>(&self, event_id: &'a str) -> Cow<'a, str> {
         match self {
-            Self::Json(_) => event_id.to_owned(),
-            Self::Form(_) => format!("{event_id}-legacy"),
+            Self::Json(_) => event_id.into(),
+            Self::Form(_) => format!("{event_id}-legacy").into(),
         }
     }
 }

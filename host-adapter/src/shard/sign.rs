@@ -36,7 +36,8 @@ impl Signer {
     /// no form for the event.
     pub(super) fn sign(&mut self, delivery: &Delivery, now: UnixTime) -> Option<Signed> {
         let every_attempt = self.every_attempt;
-        let secrets = self.store.directory().secrets_for(&delivery.domain, &delivery.endpoint);
+        let secrets = || self.store.directory().secrets_for(&delivery.domain, &delivery.endpoint);
+        let secrets = self.standard_webhooks.then(secrets);
         let (secret, key) = self.key()?;
         let block = if every_attempt {
             key.sign(now, Token::from_entropy(entropy::bytes()))
@@ -44,12 +45,12 @@ impl Signer {
             first_signature(secret, key, delivery)
         };
         let payload = Format::new(delivery.kind, delivery.data.clone(), &block)?;
-        let standard = match self.standard_webhooks {
-            true => {
+        let standard = match secrets {
+            Some(secrets) => {
                 let id = payload.message_id(&delivery.event_id);
                 Some(StandardHeaders::sign(&secrets, &id, now, &payload)?)
             }
-            false => None,
+            None => None,
         };
         Some(Signed { payload, standard })
     }

@@ -66,8 +66,9 @@ impl Client {
         })
     }
 
-    /// Posts a payload of either format once, with `headers` beside those that every request has (`Host`, `Authorization` from the
-    /// URL's credentials, `Content-Type`, `User-Agent`, `Accept`, `Content-Length`), and reads the answer.
+    /// Posts a payload of either format once, with `headers` beside those that every request has (`Host`,
+    /// `Authorization` from the URL's credentials, `Content-Type`, `User-Agent`, `Accept`, `Content-Length`), and
+    /// reads the answer.
     ///
     /// A request on a reused connection that the receiver closed without a byte of answer is sent again on a new
     /// one: most likely the two crossed. A receiver that had read it all the same sees it twice, as it may
