@@ -42,8 +42,9 @@ fn an_image_delivers_one_event_to_a_live_server_s_receiver() {
 
     let valid = "signature valid";
     // The server prints what it has answered a moment later.
-    let received =
-        [("/a", 1), ("/b", 2), ("/c", 1)].map(|(path, count)| server.printed(path, count)).concat();
+    let received = [(" at /a ", 1), (" at /b ", 2), (" at /c ", 1)]
+        .map(|(path, count)| server.printed(path, count))
+        .concat();
     for (line, (path, verdict)) in received.iter().zip([
         ("/a", valid),
         ("/b", "signature valid, answered 500 Internal Server Error"),
