@@ -4,6 +4,7 @@
 
 pub mod calls;
 mod client;
+mod extent;
 pub mod firmware;
 pub mod freestanding;
 pub mod packages;
@@ -16,6 +17,7 @@ pub mod tools;
 pub mod vectors;
 
 pub use client::{Api, Response, basic};
+pub use extent::extent;
 pub use program::sealpost;
 pub use receiver::{Receiver, Reply, Request};
 pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server};
