@@ -22,11 +22,11 @@ const MESSAGE_HEADERS: &str = concat!(
 #[test]
 fn deliveries_are_urlencoded() {
     let body = concat!(
-        "event=delivered&recipient=alice%40recipient.test&domain=example.com",
-        "&message-headers=%5B%5B%22To%22%2C%22Alice+%3Calice%40recipient.test%3E%22%5D%2C",
-        "%5B%22From%22%2C%22Bob+%3Cbob%40example.com%3E%22%5D%2C%5B%22Subject%22%2C%22Hello%22%5D%2C",
-        "%5B%22Message-Id%22%2C%22%3C20260101120000.1.0123456789ABCDEF%40example.com%3E%22%5D%5D",
-        "&Message-Id=%3C20260101120000.1.0123456789ABCDEF%40example.com%3E",
+        "event=delivered&recipient=alice%40recipient%2Etest&domain=example%2Ecom",
+        "&message-headers=%5B%5B%22To%22%2C%22Alice+%3Calice%40recipient%2Etest%3E%22%5D%2C",
+        "%5B%22From%22%2C%22Bob+%3Cbob%40example%2Ecom%3E%22%5D%2C%5B%22Subject%22%2C%22Hello%22%5D%2C",
+        "%5B%22Message-Id%22%2C%22%3C20260101120000%2E1%2E0123456789ABCDEF%40example%2Ecom%3E%22%5D%5D",
+        "&Message-Id=%3C20260101120000%2E1%2E0123456789ABCDEF%40example%2Ecom%3E",
         "&X-Mailgun-Tag=welcome&X-Mailgun-Tag=variation-A",
         "&nested=%7B%22k%22%3A%22v%22%7D&order=42",
     );
@@ -38,11 +38,11 @@ fn opens_clicks_and_unsubscriptions_are_urlencoded() {
     let engagement = |event: &str| {
         format!(
             concat!(
-                "event={}&recipient=alice%40recipient.test&domain=example.com",
-                "&ip=192.0.2.99&country=US&region=CA&city=San+Francisco",
-                "&user-agent=Mozilla%2F5.0+%28X11%3B+Linux+x86_64%29+Chrome%2F120.0+Safari%2F537.36",
+                "event={}&recipient=alice%40recipient%2Etest&domain=example%2Ecom",
+                "&ip=192%2E0%2E2%2E99&country=US&region=CA&city=San+Francisco",
+                "&user-agent=Mozilla%2F5%2E0+%28X11%3B+Linux+x86_64%29+Chrome%2F120%2E0+Safari%2F537%2E36",
                 "&device-type=desktop&client-type=browser&client-name=Chrome&client-os=Linux",
-                "&tag=welcome&tag=variation-A&message-id=20260101120000.1.0123456789ABCDEF%40example.com",
+                "&tag=welcome&tag=variation-A&message-id=20260101120000%2E1%2E0123456789ABCDEF%40example%2Ecom",
             ),
             event
         )
@@ -50,7 +50,7 @@ fn opens_clicks_and_unsubscriptions_are_urlencoded() {
     let variables = "&nested=%7B%22k%22%3A%22v%22%7D&order=42";
     assert_eq!(urlencoded("opened"), format!("{}{variables}{}", engagement("opened"), signed()));
     assert_eq!(urlencoded("unsubscribed"), format!("{}{variables}{}", engagement("unsubscribed"), signed()));
-    let url = "&url=https%3A%2F%2Fexample.com%2Fsignup%3Fa%3D1%26b%3D2";
+    let url = "&url=https%3A%2F%2Fexample%2Ecom%2Fsignup%3Fa%3D1%26b%3D2";
     assert_eq!(urlencoded("clicked"), format!("{}{url}{variables}{}", engagement("clicked"), signed()));
 }
 

@@ -32,8 +32,8 @@
 //! let body = payload.chunks().concat();
 //! assert_eq!(body.len(), payload.len());
 //! assert!(body.starts_with(
-//!     b"event=clicked&recipient=alice%40recipient.test&url=https%3A%2F%2Fexample.com%2F%3Fa%3D1\
-//!       &order=no.+42&timestamp=1529006854&token=0707"
+//!     b"event=clicked&recipient=alice%40recipient%2Etest&url=https%3A%2F%2Fexample%2Ecom%2F%3Fa%3D1\
+//!       &order=no%2E+42&timestamp=1529006854&token=0707"
 //! ));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -56,8 +56,9 @@ impl EndpointSecret {
     /// `chunks`. While a secret is being replaced, send the signatures of both: [`StandardSignatures`].
     ///
     /// The signature covers `id.timestamp.body`. An `id` may contain dots all the same: the timestamp is
-    /// digits and a payload begins with `{"`, which no accepted id contains, so this splits in one way only. The form
-    /// of a legacy webhook has no such beginning: where its sender chooses the text, another split can be found.
+    /// digits and a payload begins with `{"`, which no accepted id contains, so this splits in one way only. So does
+    /// the form of a legacy webhook: an urlencoded one has no dot, and before the first dot of a multipart one there
+    /// is a line break, which no header can have.
     #[must_use]
     pub fn sign(&self, id: &str, now: UnixTime, chunks: &[&[u8]]) -> StandardSignature {
         StandardSignature::new(self.code(id, Decimal::new(now.secs()).as_bytes(), chunks).as_bytes())
