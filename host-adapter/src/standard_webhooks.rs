@@ -11,28 +11,22 @@ use crate::storage::EndpointSecrets;
 pub(crate) struct StandardHeaders {
     id: String,
     timestamp: String,
-    signatures: StandardSignatures,
+    signatures: String,
 }
 
 impl StandardHeaders {
-    /// Signs a body with the secrets that are good now; `None` if one of them is not one. `id` is the same for every
-    /// attempt.
+    /// Signs a body with those of each holder's secrets that are good now; `None` if one of them is not one. `id` is
+    /// the same for every attempt.
     pub(crate) fn sign<B: Body>(
-        secrets: &EndpointSecrets,
+        holders: &[EndpointSecrets],
         id: &str,
         now: UnixTime,
         body: &B,
     ) -> Option<Self> {
-        let parse = |secret: &Secret| EndpointSecret::parse(secret.expose()).ok();
-        let millis = i64::try_from(now.secs()).unwrap_or(i64::MAX).saturating_mul(1000);
-        let millis = millis.saturating_add(i64::from(now.subsec_micros() / 1000));
-        let old = match secrets.previous(millis) {
-            Some(previous) => Some(parse(&previous.secret)?),
-            None => None,
-        };
-        let new = parse(secrets.current())?;
-        let signatures = StandardSignatures::sign(&new, old.as_ref(), id, now, &body.chunks());
-        Some(Self { id: id.to_owned(), timestamp: now.secs().to_string(), signatures })
+        let signatures = holders.iter().map(|secrets| signatures(secrets, id, now, body));
+        let signatures =
+            signatures.map(|signed| Some(signed?.as_str().to_owned())).collect::<Option<Vec<_>>>()?;
+        Some(Self { id: id.to_owned(), timestamp: now.secs().to_string(), signatures: signatures.join(" ") })
     }
 
     /// The headers to send.
@@ -46,4 +40,20 @@ impl StandardHeaders {
         .filter_map(|(name, value)| Header::new(name, value).ok())
         .collect()
     }
+}
+
+fn signatures<B: Body>(
+    secrets: &EndpointSecrets,
+    id: &str,
+    now: UnixTime,
+    body: &B,
+) -> Option<StandardSignatures> {
+    let parse = |secret: &Secret| EndpointSecret::parse(secret.expose()).ok();
+    let millis = i64::try_from(now.secs()).unwrap_or(i64::MAX).saturating_mul(1000);
+    let millis = millis.saturating_add(i64::from(now.subsec_micros() / 1000));
+    let old = match secrets.previous(millis) {
+        Some(previous) => Some(parse(&previous.secret)?),
+        None => None,
+    };
+    Some(StandardSignatures::sign(&parse(secrets.current())?, old.as_ref(), id, now, &body.chunks()))
 }

@@ -25,8 +25,9 @@ impl Server {
         self.with_store(|store| {
             let directory = store.directory();
             let endpoints = directory.domain(DOMAIN).expect("the domain of the tests").webhook(kind);
-            let secrets = endpoints.iter().map(|endpoint| directory.secrets_for(DOMAIN, endpoint));
-            secrets.map(|secrets| secrets.current().expose().to_owned()).collect()
+            let each =
+                endpoints.iter().flat_map(|endpoint| directory.secrets_for(DOMAIN, kind.into(), endpoint));
+            each.map(|secrets| secrets.current().expose().to_owned()).collect()
         })
     }
 

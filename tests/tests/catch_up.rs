@@ -1,6 +1,7 @@
 //! The Events API as the way to catch up: what no webhook brought can be polled, each event once.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -174,4 +175,36 @@ fn a_poller_finds_the_failures_of_a_span_of_time() {
     }
     assert_eq!(api.page(&events("?event=failed&begin=1700000005&end=1700000001")).ids(), ["f2", "f1"]);
     assert_eq!(api.page(&events("?event=opened%20OR%20failed&limit=1")).ids(), ["f3"]);
+}
+
+#[test]
+fn after_a_restore_from_an_older_copy_a_poller_reads_again_rather_than_skip() {
+    let mut server = Server::start();
+    let all = events("?begin=1700000000&ascending=yes&limit=4");
+    let kept = submit(&server.api(), 0..5);
+    assert!(server.sigterm().success());
+    let copy = tempfile::tempdir().expect("a directory");
+    let names = ["sealpost.db", "master.key"];
+    for name in names {
+        fs::copy(server.data().join(name), copy.path().join(name)).expect("a copy");
+    }
+
+    server.restart();
+    submit(&server.api(), 10..15);
+    let (seen, next) = walk(&server.api(), &all);
+    assert_eq!(seen.len(), 10);
+    server.kill9();
+    for entry in fs::read_dir(server.data()).expect("a directory") {
+        fs::remove_file(entry.expect("a file").path()).expect("removed");
+    }
+    for name in names {
+        fs::copy(copy.path().join(name), server.data().join(name)).expect("restored");
+    }
+
+    server.restart();
+    // More than were lost, so that the new numbers go beyond those that the poller has seen.
+    let new = submit(&server.api(), 20..30);
+    let path = &next[next.find("/v3/").expect("a path")..];
+    let (again, _) = walk(&server.api(), path);
+    assert_eq!(BTreeSet::from_iter(again), BTreeSet::from_iter([kept, new].concat()));
 }

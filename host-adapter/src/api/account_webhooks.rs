@@ -1,6 +1,7 @@
 //! `/v1/webhooks`: webhooks of the account, which the events of every domain fire.
 
 mod schema;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -24,7 +25,10 @@ use super::webhooks::url;
 use crate::storage::{AccountDraft, AccountEdit, AccountWebhook, AccountWebhookId, WebhookError};
 
 pub(super) fn routes() -> Routes {
-    Routes::new().routes(routes!(list, create, remove_many)).routes(routes!(show, replace, remove))
+    Routes::new()
+        .routes(routes!(list, create, remove_many))
+        .routes(routes!(show, replace, remove))
+        .routes(routes!(secrets::show_secret, secrets::rotate_secret))
 }
 
 const UNKNOWN: &str = "There is no such webhook.";
@@ -91,9 +95,7 @@ async fn list(State(app): State<App>, scope: Scope, RawQuery(query): RawQuery) -
 )]
 async fn show(State(app): State<App>, scope: Scope, Path(id): Path<String>) -> Result<Response, Error> {
     scope.require_account()?;
-    let directory = app.store().directory();
-    let webhook = AccountWebhookId::parse(&id).and_then(|id| directory.account_webhook(id));
-    webhook.map(|webhook| reply::ok(&Shown::of(webhook))).ok_or_else(not_found)
+    Ok(reply::ok(&Shown::of(&*find(&app, &id)?)))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -204,6 +206,12 @@ async fn remove_many(
     let removed = app.store().edit_account_webhooks(edit).await;
     removed.map_err(|error| refusal(error, "", none))?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn find(app: &App, id: &str) -> Result<Arc<AccountWebhook>, Error> {
+    let directory = app.store().directory();
+    let webhook = AccountWebhookId::parse(id).and_then(|id| directory.account_webhook(id));
+    webhook.cloned().ok_or_else(not_found)
 }
 
 /// The `webhook_ids` of a query: a list with commas; `None` if it is not there.

@@ -33,6 +33,11 @@ impl Form {
         self.all(name).next()
     }
 
+    /// The first field of this name, unless it is empty: clients send `limit=` for what they do not set.
+    pub(super) fn given<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.first(name).filter(|value| !value.trim().is_empty())
+    }
+
     /// The first field of this name, which must be there.
     pub(super) fn required<'a>(&'a self, name: &'static str) -> Result<&'a str, Error> {
         self.first(name).ok_or(Error::Missing(name))

@@ -67,6 +67,7 @@ struct Inner {
     keys: Vec<[u8; 32]>,
     wrong_keys: WrongKeys,
     signing_key_is_configured: bool,
+    standard_webhooks: bool,
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
     /// The description of the routes, from the first time on that someone asks for it.
@@ -90,6 +91,8 @@ pub struct Setup {
     pub keys: Vec<[u8; 32]>,
     /// Whether the signing key comes from the configuration, and so is not to be changed by a request.
     pub signing_key_is_configured: bool,
+    /// Whether test calls carry the headers of Standard Webhooks, as deliveries do.
+    pub standard_webhooks: bool,
     /// The absolute base of paging URLs, without a slash at its end; `None`: what the client asked for.
     pub public_url: Option<String>,
     /// Peers whose `X-Forwarded-For` is believed and, where there is no `public_url`, `X-Forwarded-Proto` and
@@ -103,7 +106,7 @@ impl App {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { store, client, clock, limits, keys, .. } = setup;
-        let Setup { signing_key_is_configured, public_url, trusted_proxies, .. } = setup;
+        let Setup { signing_key_is_configured, standard_webhooks, public_url, trusted_proxies, .. } = setup;
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             pages: Memory::new(events::MEMORY),
@@ -114,6 +117,7 @@ impl App {
             keys,
             wrong_keys: WrongKeys::default(),
             signing_key_is_configured,
+            standard_webhooks,
             public_url,
             trusted_proxies,
             document: OnceLock::new(),
@@ -183,6 +187,10 @@ impl App {
 
     fn signing_key_is_configured(&self) -> bool {
         self.0.signing_key_is_configured
+    }
+
+    fn standard_webhooks(&self) -> bool {
+        self.0.standard_webhooks
     }
 
     fn public_url(&self) -> Option<&str> {

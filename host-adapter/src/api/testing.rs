@@ -21,7 +21,7 @@ use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// Every route that wants a key: its method and its path.
-pub(super) const ROUTES: [(&str, &str); 35] = [
+pub(super) const ROUTES: [(&str, &str); 37] = [
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/x"),
@@ -31,6 +31,8 @@ pub(super) const ROUTES: [(&str, &str); 35] = [
     ("GET", "/v1/webhooks/507f1f77bcf86cd799439011"),
     ("PUT", "/v1/webhooks/507f1f77bcf86cd799439011"),
     ("DELETE", "/v1/webhooks/507f1f77bcf86cd799439011"),
+    ("GET", "/v1/webhooks/507f1f77bcf86cd799439011/secrets"),
+    ("POST", "/v1/webhooks/507f1f77bcf86cd799439011/secrets"),
     ("GET", "/v3/domains"),
     ("POST", "/v3/domains"),
     ("GET", "/v4/domains"),
@@ -83,6 +85,12 @@ impl Api {
         Self::set_up(&Settings::default(), limits, |setup| setup.signing_key_is_configured = true).await
     }
 
+    /// An API whose configuration switches Standard Webhooks off.
+    pub(super) async fn without_standard_webhooks() -> Self {
+        let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
+        Self::set_up(&Settings::default(), limits, |setup| setup.standard_webhooks = false).await
+    }
+
     /// An API whose only key is the first one.
     pub(super) async fn without_configured_key() -> Self {
         let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
@@ -120,6 +128,7 @@ impl Api {
             limits,
             keys,
             signing_key_is_configured: false,
+            standard_webhooks: true,
             public_url: None,
             trusted_proxies,
         };

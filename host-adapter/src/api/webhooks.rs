@@ -1,7 +1,7 @@
 //! `/v3/domains/{domain}/webhooks`: which URLs get which events.
 
 pub(super) mod schema;
-mod secrets;
+pub(super) mod secrets;
 mod test_call;
 pub(super) mod url;
 mod v4;

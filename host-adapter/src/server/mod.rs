@@ -91,6 +91,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         limits: config.limits.clone(),
         keys: config.keys.api.iter().map(|key| hash_api_key(key.expose())).collect(),
         signing_key_is_configured: config.keys.signing.is_some(),
+        standard_webhooks: config.delivery.standard_webhooks,
         public_url: config
             .server
             .public_url

@@ -36,7 +36,8 @@ impl Signer {
     /// no form for the event.
     pub(super) fn sign(&mut self, delivery: &Delivery, now: UnixTime) -> Option<Signed> {
         let every_attempt = self.every_attempt;
-        let secrets = || self.store.directory().secrets_for(&delivery.domain, &delivery.endpoint);
+        let secrets =
+            || self.store.directory().secrets_for(&delivery.domain, delivery.kind, &delivery.endpoint);
         let secrets = self.standard_webhooks.then(secrets);
         let (secret, key) = self.key()?;
         let block = if every_attempt {

@@ -17,6 +17,7 @@ use sealpost_core::WebhookKind;
 use super::{
     AccountWebhook, AccountWebhookId, ApiKey, EndpointSecrets, HookKind, StoreError,
     delivery::{Endpoint, EndpointId},
+    endpoint_secrets::ACCOUNT,
     webhooks::{Configured, WebhookChange, has},
 };
 use crate::secrets::Secret;
@@ -36,6 +37,8 @@ pub struct Directory {
     account: BTreeMap<AccountWebhookId, Arc<AccountWebhook>>,
     /// What `account` comes to, by kind.
     account_endpoints: [Vec<Arc<Endpoint>>; WebhookKind::ALL.len()],
+    /// Of the account's secrets those that replaced the one that an endpoint was made with.
+    account_secrets: BTreeMap<EndpointId, EndpointSecrets>,
     /// The greatest id that a domain ever had.
     last_domain: DomainId,
     /// The greatest id that an endpoint ever had.
@@ -168,13 +171,18 @@ impl Directory {
         self.endpoints.keys().copied().filter(|id| !used.contains(id)).collect()
     }
 
-    /// Forgets endpoints, and every domain's secrets for them; whose those were.
+    /// Forgets endpoints, and everyone's secrets for them; whose those were.
     pub(super) fn forget_endpoints(&mut self, ids: &[EndpointId]) -> Vec<(DomainId, EndpointId)> {
         let mut forgotten = Vec::new();
         for id in ids {
             self.endpoints.remove(id);
         }
         let ids: HashSet<_> = ids.iter().copied().collect();
+        for endpoint in &ids {
+            if self.account_secrets.remove(endpoint).is_some() {
+                forgotten.push((ACCOUNT, *endpoint));
+            }
+        }
         for domain in self.domains.values_mut() {
             let gone = domain.secrets.keys().copied().filter(|endpoint| ids.contains(endpoint));
             let gone: Vec<_> = gone.collect();

@@ -1,14 +1,43 @@
-//! The Standard Webhooks secrets that a domain shares with one of its endpoints.
+//! The Standard Webhooks secrets that a domain, or the account, shares with one of its endpoints.
 
+use super::{AccountWebhookId, DomainId, EndpointId, EndpointUrl, HookKind};
 use crate::{entropy, secrets::Secret};
 
 /// The secret of the moment and, while it is being replaced, the one before: at most these two. They are the
-/// domain's own: another domain with the same URL has others, so that neither can forge what the other sends.
+/// domain's own, or the account's: another domain with the same URL has others, so that neither can forge what the
+/// other sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointSecrets {
     current: Secret,
     previous: Option<Previous>,
 }
+
+/// Whose secret is to be replaced.
+#[derive(Clone, Debug)]
+pub enum SecretOf {
+    /// A domain's, for a URL of one of its webhooks, which may be given as it is shown.
+    Domain {
+        /// The domain's name.
+        domain: String,
+        /// The webhook.
+        kind: HookKind,
+        /// Its URL.
+        url: EndpointUrl,
+    },
+    /// The account's, for the URL of one of its webhooks.
+    Account(AccountWebhookId),
+}
+
+/// Secrets to be stored: whose, [`ACCOUNT`] or a domain, and for which endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct HeldSecrets {
+    pub(super) holder: DomainId,
+    pub(super) endpoint: EndpointId,
+    pub(super) secrets: EndpointSecrets,
+}
+
+/// Holds the secrets that are the account's: no domain's id.
+pub(super) const ACCOUNT: DomainId = 0;
 
 /// A secret on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

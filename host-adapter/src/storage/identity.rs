@@ -9,8 +9,6 @@ use crate::entropy;
 pub struct Identity {
     /// The account, 24 hexadecimal digits.
     pub account: Arc<str>,
-    /// A random number that no other store has.
-    pub epoch: u64,
     /// The key that authenticates cursors.
     pub cursor_key: [u8; 32],
 }
@@ -21,7 +19,6 @@ impl Identity {
         let account = entropy::bytes::<12>();
         Self {
             account: account.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-            epoch: u64::from_be_bytes(entropy::bytes()),
             cursor_key: entropy::bytes(),
         }
     }

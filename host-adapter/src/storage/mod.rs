@@ -73,6 +73,9 @@
 //! oldest open transaction.) A listing between a floor and a snapshot therefore stays the same until
 //! retention takes events away.
 //!
+//! Numbers of a store that was restored from an older copy are given again to other events. [`Epochs`] tell them
+//! apart, so that whoever remembers one reads again rather than skip anything.
+//!
 //! # Filters
 //! A listing shows the events that pass its [`Filter`](crate::filter::Filter), decided by the event-data
 //! itself. A store keeps an index of each event's [`Facts`](crate::filter::Facts), in the order of listings
@@ -97,6 +100,7 @@ mod conformance;
 pub mod delivery;
 pub mod directory;
 pub mod endpoint_secrets;
+pub mod epochs;
 pub mod event;
 #[cfg(test)]
 mod fixture;
@@ -120,7 +124,8 @@ pub use delivery::{
     Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
 };
 pub use directory::{Directory, Domain, DomainError, DomainId, MAX_URLS, WebhookError};
-pub use endpoint_secrets::EndpointSecrets;
+pub use endpoint_secrets::{EndpointSecrets, SecretOf};
+pub use epochs::Epochs;
 pub use event::{
     AppendError, Appended, Conflict, EventQuery, NewEvent, Position, QueryError, Seq, StoredEvent,
 };

@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain,
-    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox,
-    KeyError, Memory, NewEvent, OpenError, QueryError, Retained, Seq, Settings, Settled, Sqlite, StoreError,
-    StoredEvent, WebhookEdit, WebhookError,
+    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, HookKind, Identity,
+    Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq, Settings, Settled,
+    Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
     webhooks::{Configured, Edit, WebhookChange},
 };
 use crate::secrets::{MasterKey, Secret};
@@ -54,6 +54,15 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.identity(),
             Self::Memory(store) => store.identity(),
+        }
+    }
+
+    /// The starts of this store.
+    #[must_use]
+    pub fn epochs(&self) -> &Epochs {
+        match self {
+            Self::Sqlite(store) => store.epochs(),
+            Self::Memory(store) => store.epochs(),
         }
     }
 
@@ -183,23 +192,20 @@ impl Store {
         }
     }
 
-    /// Makes a new secret of a domain for a URL of one of its webhooks, which may be given as it is shown. The
-    /// present secret stays good for the time of the overlap; one that it had replaced is gone. Holds for all
-    /// webhooks of the domain that have the URL. Returns the secrets from now on.
+    /// Makes a new secret for a URL. The present secret stays good for the time of the overlap; one that it had
+    /// replaced is gone. Holds for all webhooks of the domain, or of the account, that have the URL. Returns the
+    /// secrets from now on.
     ///
     /// # Errors
     /// Unknown domain, webhook not set or without this URL, or the store cannot write.
     pub async fn rotate_secret(
         &self,
-        domain: &str,
-        kind: impl Into<HookKind>,
-        url: EndpointUrl,
+        of: SecretOf,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
-        let kind = kind.into();
         match self {
-            Self::Sqlite(store) => store.rotate_secret(domain, kind, url, overlap).await,
-            Self::Memory(store) => store.rotate_secret(domain, kind, &url, overlap),
+            Self::Sqlite(store) => store.rotate_secret(of, overlap).await,
+            Self::Memory(store) => store.rotate_secret(&of, overlap),
         }
     }
 

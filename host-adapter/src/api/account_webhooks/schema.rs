@@ -1,11 +1,11 @@
 //! The description of the form and of the parameters.
 
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::document::schema::{choice, in_path, in_query, text};
-use crate::api::webhooks::schema::url_of_many;
+use crate::api::webhooks::schema::{overlap, url_of_many};
 
 const ID: &str = "507f1f77bcf86cd799439011";
 
@@ -47,3 +47,14 @@ impl PartialSchema for Draft {
 }
 
 impl ToSchema for Draft {}
+
+/// The form that replaces a secret.
+pub(super) struct Rotation;
+
+impl PartialSchema for Rotation {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().property("overlap", overlap()).into()
+    }
+}
+
+impl ToSchema for Rotation {}

@@ -20,7 +20,7 @@ use crate::filter::Filter;
 pub(super) struct Cursor {
     /// The walk.
     pub(super) walk: Walk,
-    /// The incarnation of the store whose commit sequence the numbers below belong to.
+    /// The start of the store at which the snapshot was taken.
     pub(super) epoch: u64,
     /// Events up to this commit sequence belong to earlier rounds.
     pub(super) floor: u64,
@@ -80,8 +80,8 @@ impl Cursor {
     }
 
     /// The round after this one: what was committed after its snapshot, up to a newer one.
-    pub(super) fn next_round(&self, snapshot: u64) -> Self {
-        Self { floor: self.snapshot, ..Self::first(self.walk.clone(), self.epoch, snapshot) }
+    pub(super) fn next_round(&self, epoch: u64, snapshot: u64) -> Self {
+        Self { floor: self.snapshot, ..Self::first(self.walk.clone(), epoch, snapshot) }
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn list(State(app): State<App>, scope: Scope, request: Request)
         Some(token) => app.cursor_key().open(&domain, token).ok_or(Error::BadCursor)?,
         None => {
             let now = i64::try_from(app.clock().unix().secs()).unwrap_or(i64::MAX / 1_000_000) * 1_000_000;
-            Cursor::first(walk(&question, now)?, app.store().identity().epoch, app.store().snapshot())
+            Cursor::first(walk(&question, now)?, app.store().epochs().present(), app.store().snapshot())
         }
     };
     let (room, range) = (room(&app, &domain).await?, cursor.walk.range);

@@ -53,7 +53,7 @@ const LIMITS: (u16, u16) = (300, 100);
 impl Walk {
     fn parse(query: &Form) -> Result<Self, Error> {
         let (max, default) = LIMITS;
-        let limit = match query.first("limit").map(str::parse) {
+        let limit = match query.given("limit").map(str::parse) {
             None => default,
             Some(Ok(limit)) if (1..=max).contains(&limit) => limit,
             Some(_) => return Err(Error::invalid("limit", format_args!("must be 1 to {max}"))),
@@ -64,7 +64,7 @@ impl Walk {
 }
 
 fn pretty(query: &Form) -> Result<Option<bool>, Error> {
-    query.first("pretty").map(yes_or_no("pretty")).transpose()
+    query.given("pretty").map(yes_or_no("pretty")).transpose()
 }
 
 /// List events
@@ -84,7 +84,7 @@ async fn start(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let walk = Walk::parse(&Form::from_query(query.as_deref().unwrap_or_default())?)?;
-    let cursor = Cursor::first(walk, app.store().identity().epoch, app.store().snapshot());
+    let cursor = Cursor::first(walk, app.store().epochs().present(), app.store().snapshot());
     show(&app, domain.name(), &base, cursor).await
 }
 
@@ -314,6 +314,13 @@ mod tests {
         assert_eq!(api.get(&next.replace("a.test", "b.test")).await.0, 400);
         assert_eq!(api.get(&format!("{next}A")).await.0, 400);
         assert_eq!(api.get(&format!("{EVENTS}/x")).await.0, 400);
+    }
+
+    #[tokio::test]
+    async fn an_empty_parameter_counts_as_not_given() {
+        let api = api_with(&FIVE).await;
+        let empty = format!("{EVENTS}?limit=&begin=&end=&ascending=&pretty=&event=");
+        assert_eq!(page(&api, &empty).await.0, page(&api, EVENTS).await.0);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::cursor::{Cursor, Cut, Walk};
 use crate::api::error::Error;
-use crate::storage::{EventQuery, Position, Store, StoredEvent};
+use crate::storage::{Epochs, EventQuery, Position, Store, StoredEvent};
 
 /// A page and where to go from it.
 pub(super) struct Page {
@@ -40,12 +40,12 @@ pub(super) const fn most_bytes(event_data: usize) -> usize {
 /// The page at this cursor.
 pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) -> Result<Page, Error> {
     let newest = store.snapshot();
-    let cursor = settle(cursor, store.identity().epoch, newest);
+    let cursor = settle(cursor, store.epochs(), newest);
     let until = Instant::now() + PATIENCE;
     let events = read(store, domain, &cursor, until).await?;
     let ended = events.is_empty() && cursor.forward && cursor.walk.range.is_open();
     if ended && newest > cursor.snapshot {
-        let round = cursor.next_round(newest);
+        let round = cursor.next_round(store.epochs().present(), newest);
         let events = read(store, domain, &round, until).await?;
         if !events.is_empty() {
             return Ok(Page::new(round, events));
@@ -56,12 +56,12 @@ pub(super) async fn turn_to(store: &Store, domain: &Arc<str>, cursor: Cursor) ->
 
 /// A cursor from before the store was restored from an older copy counts commits that this store never
 /// made. Its walk starts anew: to read again is better than to skip.
-fn settle(cursor: Cursor, epoch: u64, newest: u64) -> Cursor {
-    if cursor.epoch == epoch && cursor.snapshot <= newest {
+fn settle(cursor: Cursor, epochs: &Epochs, newest: u64) -> Cursor {
+    if epochs.hold(cursor.epoch, cursor.snapshot, newest) {
         return cursor;
     }
     let cut = if cursor.reads_up() { Cut::LOWEST } else { Cut::HIGHEST };
-    Cursor { epoch, floor: 0, snapshot: newest, cut, ..cursor }
+    Cursor { epoch: epochs.present(), floor: 0, snapshot: newest, cut, ..cursor }
 }
 
 /// The events of the page at this cursor, in the order of the walk: as many as the walk's limit says, or
@@ -158,7 +158,7 @@ mod tests {
         store.append(&domain, (0..120).map(event).collect(), false).await.expect("appended");
         let range = Range { from: 0, to: 200, ascending: true };
         let walk = Walk { range, filter: Arc::default(), limit: 100, pretty: false };
-        let mut cursor = Cursor::first(walk, store.identity().epoch, store.snapshot());
+        let mut cursor = Cursor::first(walk, store.epochs().present(), store.snapshot());
         for expected in [50, 50, 20, 0] {
             let page = turn_to(&store, &domain, cursor).await.expect("a page");
             assert_eq!(page.items.len(), expected);

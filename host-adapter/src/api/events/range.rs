@@ -22,8 +22,8 @@ impl Range {
     /// Descending unless `ascending=yes` or `begin` lies before `end`. A missing `begin` or `end` means
     /// that the range goes on to the newest or oldest event that there is.
     pub(super) fn parse(query: &Form) -> Result<Self, Error> {
-        let time = |name| query.first(name).map(|text| time::parse(name, text)).transpose();
-        let ascending = query.first("ascending").map(yes_or_no("ascending")).transpose()?;
+        let time = |name| query.given(name).map(|text| time::parse(name, text)).transpose();
+        let ascending = query.given("ascending").map(yes_or_no("ascending")).transpose()?;
         let (begin, end) = (time("begin")?, time("end")?);
         match (begin, end) {
             (Some(begin), Some(end)) => closed(begin, end, ascending),

@@ -64,7 +64,7 @@ impl World {
     }
 
     fn first(&self, walk: Walk) -> Cursor {
-        Cursor::first(walk, self.store.identity().epoch, self.store.snapshot())
+        Cursor::first(walk, self.store.epochs().present(), self.store.snapshot())
     }
 
     /// The page at a cursor, which has been through a client's hands.

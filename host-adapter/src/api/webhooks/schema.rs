@@ -59,12 +59,16 @@ pub(super) struct Rotation;
 impl PartialSchema for Rotation {
     fn schema() -> RefOr<Schema> {
         let url = webhook_url().description(Some("One of the webhook's, with or without its password."));
-        let overlap = text()
-            .description(Some("For how long the old secret stays good: a duration from 0s to 30d."))
-            .default(Some("24h".into()))
-            .examples(["0s", "1h30m", "7d"]);
-        ObjectBuilder::new().property("url", url).required("url").property("overlap", overlap).into()
+        ObjectBuilder::new().property("url", url).required("url").property("overlap", overlap()).into()
     }
+}
+
+/// How long a secret that is replaced stays good.
+pub(in crate::api) fn overlap() -> ObjectBuilder {
+    text()
+        .description(Some("For how long the old secret stays good: a duration from 0s to 30d."))
+        .default(Some("24h".into()))
+        .examples(["0s", "1h30m", "7d"])
 }
 
 impl ToSchema for Rotation {}

@@ -16,7 +16,7 @@ use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
 use crate::config::duration;
-use crate::storage::{EndpointSecrets, EndpointUrl};
+use crate::storage::{EndpointSecrets, EndpointUrl, SecretOf};
 use crate::transport::normalise;
 
 /// How long the old secret stays good where a rotation does not say, and at most.
@@ -30,7 +30,7 @@ const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
     "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
     "old_secret_until": "2026-02-04T19:20:31Z",
 }))]
-struct Shown {
+pub(in crate::api) struct Shown {
     /// Without its credentials.
     url: String,
     /// `whsec_` and base64.
@@ -42,7 +42,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(app: &App, url: &str, secrets: &EndpointSecrets) -> Self {
+    pub(in crate::api) fn new(app: &App, url: &str, secrets: &EndpointSecrets) -> Self {
         let now = i64::try_from(app.clock().wall_millis()).unwrap_or(i64::MAX);
         let until = secrets.previous(now).map(|previous| reply::date(previous.until));
         Self { url: url.to_owned(), secret: secrets.current().expose().to_owned(), old_secret_until: until }
@@ -50,8 +50,14 @@ impl Shown {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Secrets {
+pub(in crate::api) struct Secrets {
     secrets: Vec<Shown>,
+}
+
+impl Secrets {
+    pub(in crate::api) fn new(secrets: impl IntoIterator<Item = Shown>) -> Self {
+        Self { secrets: secrets.into_iter().collect() }
+    }
 }
 
 /// The secrets of a webhook
@@ -74,14 +80,20 @@ pub(super) async fn show(
     let each = webhook.iter().filter_map(|endpoint| {
         domain.secrets(endpoint.id()).map(|secrets| Shown::new(&app, endpoint.url().shown(), secrets))
     });
-    Ok(reply::ok(&Secrets { secrets: each.collect() }))
+    Ok(reply::ok(&Secrets::new(each)))
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecretRotated)]
-struct Rotated {
+pub(in crate::api) struct Rotated {
     message: &'static str,
     secret: Shown,
+}
+
+impl Rotated {
+    pub(in crate::api) fn new(secret: Shown) -> Self {
+        Self { message: "Secret has been rotated", secret }
+    }
 }
 
 /// Replace the secret for one URL
@@ -101,18 +113,18 @@ pub(super) async fn rotate(
     let text = form.required("url")?.trim();
     // What has no normal form cannot be one of the webhook's either.
     let url = EndpointUrl::new(&normalise(text).unwrap_or_else(|_| text.to_owned()));
-    let overlap = match form.first("overlap") {
-        Some(text) => duration(text)
-            .filter(|overlap| *overlap <= LONGEST_OVERLAP)
-            .ok_or_else(|| Error::invalid("overlap", "must be a duration from 0s to 30d, such as 24h"))?,
-        None => OVERLAP,
-    };
-    let secrets = app.store().rotate_secret(domain.name(), kind, url.clone(), overlap).await;
+    let of = SecretOf::Domain { domain: domain.name().to_string(), kind, url: url.clone() };
+    let secrets = app.store().rotate_secret(of, overlap(&form)?).await;
     let secrets = secrets.map_err(|error| Error::of_webhook(error, kind))?;
-    Ok(reply::ok(&Rotated {
-        message: "Secret has been rotated",
-        secret: Shown::new(&app, url.shown(), &secrets),
-    }))
+    Ok(reply::ok(&Rotated::new(Shown::new(&app, url.shown(), &secrets))))
+}
+
+/// For how long the form says that the old secret stays good.
+pub(in crate::api) fn overlap(form: &Form) -> Result<Duration, Error> {
+    let Some(text) = form.first("overlap") else { return Ok(OVERLAP) };
+    duration(text)
+        .filter(|overlap| *overlap <= LONGEST_OVERLAP)
+        .ok_or_else(|| Error::invalid("overlap", "must be a duration from 0s to 30d, such as 24h"))
 }
 
 #[cfg(test)]

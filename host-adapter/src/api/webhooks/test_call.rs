@@ -69,9 +69,10 @@ pub(super) async fn test(
     let key = directory.signing_key().and_then(|key| SigningKey::new(key.expose().as_bytes()).ok());
     let block = key.ok_or(Error::NoSigningKey)?.sign(now, Token::from_entropy(entropy::bytes()));
     let payload = Format::new(kind, data, &block).ok_or(Error::Internal)?;
-    let secrets = endpoint.as_ref().and_then(|endpoint| domain.secrets(endpoint.id()));
+    let own = endpoint.as_ref().filter(|_| app.standard_webhooks());
+    let secrets = own.map(|endpoint| directory.secrets_for(domain.name(), kind, endpoint));
     let message = payload.message_id(&id);
-    let standard = secrets.and_then(|secrets| StandardHeaders::sign(secrets, &message, now, &payload));
+    let standard = secrets.and_then(|secrets| StandardHeaders::sign(&secrets, &message, now, &payload));
     let headers = standard.as_ref().map(StandardHeaders::headers).unwrap_or_default();
 
     let answer = app.client().test(&parsed, &headers, &payload).await;
@@ -150,6 +151,16 @@ mod tests {
         assert_eq!(api.form("POST", "/v3/domains/a.test/webhooks", &fields).await.0, 200);
         assert_eq!(test(&api, "clicked", &url).await.0, 200);
         assert!(got.await.expect("a request").contains("\r\nwebhook-signature: v1,"));
+    }
+
+    #[tokio::test]
+    async fn without_standard_webhooks_a_test_has_no_such_headers_either() {
+        let api = Api::without_standard_webhooks().await;
+        let (url, got) = receiver(200).await;
+        let fields = format!("id=opened&url={url}");
+        assert_eq!(api.form("POST", "/v3/domains/a.test/webhooks", &fields).await.0, 200);
+        assert_eq!(test(&api, "opened", &url).await.0, 200);
+        assert!(!got.await.expect("a request").contains("webhook-signature"));
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
-//! The secrets of domains for their endpoints.
+//! The secrets of domains, and of the account, for their endpoints.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use sealpost_core::LegacyKind;
 
 use super::{A, B};
 use crate::storage::{
-    EndpointSecrets, EndpointUrl, WebhookError,
+    AccountDraft, AccountEdit, AccountWebhook, EndpointSecrets, EndpointUrl, SecretOf, WebhookError,
     fixture::{CLICKED, DOMAIN, Fixture, settings, urls},
     wall_millis,
 };
@@ -15,6 +17,8 @@ every_store! {
     a_secret_is_rotated_by_the_url_as_it_is_shown(settings());
     each_domain_has_secrets_of_its_own(settings());
     an_unused_url_keeps_its_secret_until_it_is_forgotten(settings());
+    the_account_has_secrets_of_its_own(settings());
+    a_url_of_domain_and_account_is_signed_for_with_the_secrets_of_both(settings());
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,7 +30,18 @@ fn secrets(stage: &Fixture, domain: &str, place: usize) -> EndpointSecrets {
 }
 
 async fn rotate(stage: &Fixture, url: &str, overlap: Duration) -> Result<EndpointSecrets, WebhookError> {
-    stage.store.rotate_secret(DOMAIN, CLICKED, EndpointUrl::new(url), overlap).await
+    stage.store.rotate_secret(of(DOMAIN, EndpointUrl::new(url)), overlap).await
+}
+
+fn of(domain: &str, url: EndpointUrl) -> SecretOf {
+    SecretOf::Domain { domain: domain.into(), kind: CLICKED.into(), url }
+}
+
+/// A webhook of the account for `clicked`.
+async fn of_account(stage: &Fixture, url: &str) -> Arc<AccountWebhook> {
+    let draft = AccountDraft { description: "".into(), url: EndpointUrl::new(url), kinds: vec![CLICKED] };
+    let made = stage.store.edit_account_webhooks(AccountEdit::Create(draft)).await;
+    made.unwrap().unwrap()
 }
 
 async fn a_rotated_secret_leaves_the_old_one_for_its_overlap_alone(stage: Fixture) {
@@ -63,7 +78,7 @@ async fn a_secret_is_rotated_by_the_url_as_it_is_shown(stage: Fixture) {
     assert_eq!(rotate(&stage, B, HOUR).await, Err(WebhookError::UnknownUrl));
     stage.store.delete_webhook(DOMAIN, CLICKED).await.unwrap();
     assert_eq!(rotate(&stage, endpoint.url().shown(), HOUR).await, Err(WebhookError::NotSet));
-    let elsewhere = stage.store.rotate_secret("b.example", CLICKED, endpoint.url().clone(), HOUR).await;
+    let elsewhere = stage.store.rotate_secret(of("b.example", endpoint.url().clone()), HOUR).await;
     assert_eq!(elsewhere, Err(WebhookError::UnknownDomain));
 }
 
@@ -76,7 +91,7 @@ async fn each_domain_has_secrets_of_its_own(stage: Fixture) {
     rotate(&stage, A, HOUR).await.unwrap();
     assert_eq!(secrets(&stage, "second.example", 0), theirs);
     let endpoint = stage.store.directory().domain(DOMAIN).unwrap().webhook(CLICKED)[0].clone();
-    assert_eq!(stage.store.directory().secrets_for("second.example", &endpoint), theirs);
+    assert_eq!(stage.store.directory().secrets_for("second.example", CLICKED.into(), &endpoint), [theirs]);
 }
 
 async fn an_unused_url_keeps_its_secret_until_it_is_forgotten(stage: Fixture) {
@@ -93,4 +108,32 @@ async fn an_unused_url_keeps_its_secret_until_it_is_forgotten(stage: Fixture) {
     }
     stage.subscribe(&[A]).await;
     assert_ne!(secrets(&stage, DOMAIN, 0).current(), before.current());
+}
+
+async fn the_account_has_secrets_of_its_own(stage: Fixture) {
+    let webhook = of_account(&stage, A).await;
+    let before = stage.store.directory().account_secrets(&webhook.endpoint);
+    let after = stage.store.rotate_secret(SecretOf::Account(webhook.id), HOUR).await.unwrap();
+    assert_eq!(&after.previous(0).unwrap().secret, before.current());
+    let signs =
+        |stage: &Fixture| stage.store.directory().secrets_for(DOMAIN, CLICKED.into(), &webhook.endpoint);
+    assert_eq!(signs(&stage), [after.clone()]);
+    assert_eq!(stage.store.forget_old_secrets(i64::MAX).await, Ok(1));
+    assert_eq!(signs(&stage)[0].current(), after.current());
+
+    stage.store.edit_account_webhooks(AccountEdit::DeleteAll).await.unwrap();
+    let gone = stage.store.rotate_secret(SecretOf::Account(webhook.id), HOUR).await;
+    assert_eq!(gone, Err(WebhookError::NotSet));
+    assert_eq!(signs(&stage)[0].current(), after.current(), "what is still pending is signed as before");
+}
+
+async fn a_url_of_domain_and_account_is_signed_for_with_the_secrets_of_both(stage: Fixture) {
+    let webhook = of_account(&stage, A).await;
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    assert_eq!(endpoint.id(), webhook.endpoint.id());
+    let directory = stage.store.directory();
+    let both = [secrets(&stage, DOMAIN, 0), directory.account_secrets(&endpoint)];
+    assert_ne!(both[0].current(), both[1].current());
+    assert_eq!(directory.secrets_for(DOMAIN, CLICKED.into(), &endpoint), both);
+    assert_eq!(directory.secrets_for(DOMAIN, LegacyKind::Click.into(), &endpoint), both[..1]);
 }

@@ -111,7 +111,7 @@ async fn the_deliveries_of_other_domains_stay(mut stage: Fixture) {
 async fn a_domain_of_the_same_name_starts_anew(stage: Fixture) {
     let before = stage.store.directory().domain(DOMAIN).unwrap().id();
     let old = stage.subscribe(&[A]).await.remove(0);
-    let secret = stage.store.directory().secrets_for(DOMAIN, &old);
+    let secret = stage.store.directory().secrets_for(DOMAIN, CLICKED.into(), &old);
     stage.append(vec![event("1")]).await;
     stage.store.delete_domain(DOMAIN).await.unwrap();
     let (domain, new) = stage.store.create_domain(DOMAIN).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_domain_of_the_same_name_starts_anew(stage: Fixture) {
     assert!(stage.listed().await.is_empty());
 
     let endpoint = stage.subscribe(&[A]).await.remove(0);
-    assert_ne!(stage.store.directory().secrets_for(DOMAIN, &endpoint), secret);
+    assert_ne!(stage.store.directory().secrets_for(DOMAIN, CLICKED.into(), &endpoint), secret);
     stage.append(vec![event("1")]).await;
     assert_eq!(stage.listed().await, [event("1").data]);
     stage.until(|store| store.accounting().cancelled == 1).await;

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use self::tables::Tables;
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
-    EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, Position,
-    QueryError, Retained, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, Position, QueryError, Retained,
+    SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
     event::{self, Fate},
     outbox::{Outbox, Published},
     wall_millis,
@@ -32,6 +32,7 @@ pub struct Memory {
 
 struct Inner {
     identity: Identity,
+    epochs: Epochs,
     max_pending: u64,
     outbox: Outbox,
     directory: Published,
@@ -48,6 +49,7 @@ impl Memory {
         let tables = Tables::new(Window::new(limits));
         let inner = Arc::new(Inner {
             identity: Identity::generate(),
+            epochs: Epochs::first(),
             max_pending: settings.max_pending,
             outbox,
             directory: Published::new(Directory::new(settings.caps())),
@@ -60,6 +62,10 @@ impl Memory {
 
     pub(super) fn identity(&self) -> &Identity {
         &self.inner.identity
+    }
+
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.inner.epochs
     }
 
     pub(super) fn directory(&self) -> Arc<Directory> {
@@ -101,16 +107,14 @@ impl Memory {
 
     pub(super) fn rotate_secret(
         &self,
-        domain: &str,
-        kind: HookKind,
-        url: &EndpointUrl,
+        of: &SecretOf,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
         let _tables = self.inner.tables();
         let mut directory = Directory::clone(&self.directory());
-        let (domain, endpoint, secrets) =
-            directory.plan_rotation(domain, kind, url, (wall_millis(), overlap))?;
-        directory.set_secrets(&domain, [(endpoint, secrets.clone())]);
+        let held = directory.plan_rotation(of, (wall_millis(), overlap))?;
+        let secrets = held.secrets.clone();
+        directory.set_secrets(held);
         self.inner.directory.publish(directory);
         Ok(secrets)
     }

@@ -1,4 +1,4 @@
-//! The secrets of domains for their endpoints: written, rotated, forgotten, read.
+//! The secrets for endpoints, of domains and of the account: written, rotated, forgotten, read.
 
 use std::time::Duration;
 
@@ -13,16 +13,15 @@ use super::{
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        DomainId, EndpointId, EndpointSecrets, EndpointUrl, HookKind, StoreError, WebhookError,
-        endpoint_secrets::Previous, wall_millis,
+        DomainId, EndpointId, EndpointSecrets, StoreError, WebhookError,
+        endpoint_secrets::{HeldSecrets, Previous, SecretOf},
+        wall_millis,
     },
 };
 
-/// Asks for a new secret of a domain for one of its URLs.
+/// Asks for a new secret.
 pub(super) struct Rotation {
-    pub(super) domain: String,
-    pub(super) kind: HookKind,
-    pub(super) url: EndpointUrl,
+    pub(super) of: SecretOf,
     pub(super) overlap: Duration,
     pub(super) reply: Reply<Result<EndpointSecrets, WebhookError>>,
 }
@@ -39,16 +38,16 @@ impl Writer {
         &self,
         rotation: &Rotation,
     ) -> Result<Result<EndpointSecrets, WebhookError>, Broken> {
-        let Rotation { domain, kind, url, overlap, .. } = rotation;
-        let planned = self.published.current().plan_rotation(domain, *kind, url, (wall_millis(), *overlap));
-        let (domain, endpoint, secrets) = match planned {
-            Ok(planned) => planned,
+        let planned = self.published.current().plan_rotation(&rotation.of, (wall_millis(), rotation.overlap));
+        let held = match planned {
+            Ok(held) => held,
             Err(error) => return Ok(Err(error)),
         };
-        let sealed = seal(&self.master_key, endpoint, &secrets);
+        let sealed = seal(&self.master_key, held.endpoint, &held.secrets);
         let rotated = self.change(|connection, _, directory| {
-            write(connection, domain.id(), &sealed)?;
-            directory.set_secrets(&domain, [(endpoint, secrets.clone())]);
+            write(connection, held.holder, &sealed)?;
+            let secrets = held.secrets.clone();
+            directory.set_secrets(held);
             Ok(secrets)
         })?;
         Ok(rotated.map_err(WebhookError::Store))
@@ -71,22 +70,19 @@ pub(super) fn seal(key: &MasterKey, endpoint: EndpointId, secrets: &EndpointSecr
 
 pub(super) fn write(
     connection: &Connection,
-    domain: DomainId,
+    holder: DomainId,
     sealed: &SealedSecrets,
 ) -> rusqlite::Result<()> {
     let SealedSecrets { endpoint, current, previous } = sealed;
     let (previous, until) = previous.as_ref().map(|(secret, until)| (secret, until)).unzip();
     connection
         .prepare_cached("INSERT OR REPLACE INTO secret VALUES (?, ?, ?, ?, ?)")?
-        .execute(params![domain, endpoint, current, previous, until])?;
+        .execute(params![holder, endpoint, current, previous, until])?;
     Ok(())
 }
 
 /// All that are stored.
-pub(super) fn load(
-    connection: &Connection,
-    key: &MasterKey,
-) -> Result<Vec<(DomainId, EndpointId, EndpointSecrets)>, OpenCause> {
+pub(super) fn load(connection: &Connection, key: &MasterKey) -> Result<Vec<HeldSecrets>, OpenCause> {
     let mut statement =
         connection.prepare("SELECT domain, endpoint, current, previous, until FROM secret")?;
     let mut rows = statement.query([])?;
@@ -97,7 +93,8 @@ pub(super) fn load(
             (Some(sealed), Some(until)) => Some(Previous { secret: open(sealed)?, until }),
             _ => None,
         };
-        all.push((row.get(0)?, row.get(1)?, EndpointSecrets::new(open(row.get(2)?)?, previous)));
+        let secrets = EndpointSecrets::new(open(row.get(2)?)?, previous);
+        all.push(HeldSecrets { holder: row.get(0)?, endpoint: row.get(1)?, secrets });
     }
     Ok(all)
 }

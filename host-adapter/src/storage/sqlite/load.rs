@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use sealpost_core::Health;
 
 use super::{
@@ -11,8 +11,8 @@ use super::{
 use crate::{
     secrets::{MasterKey, Secret},
     storage::{
-        Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Identity, Seq,
-        directory::Caps, window::Window,
+        Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Epochs, Identity,
+        Seq, directory::Caps, window::Window,
     },
 };
 
@@ -28,15 +28,16 @@ pub(super) const LAST_ENDPOINT: &str = "last_endpoint";
 /// The same of the domains that were deleted.
 pub(super) const LAST_DOMAIN: &str = "last_domain";
 
+/// The row of `meta` with the starts of the store.
+const EPOCHS: &str = "epochs";
+
 /// The store's identity, made where there is none yet.
 pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Identity, OpenCause> {
     if let Some(account) = meta::<Vec<u8>>(connection, "account")? {
-        let epoch = meta(connection, "epoch")?.ok_or(OpenCause::Damaged("epoch"))?;
         let sealed: Vec<u8> = meta(connection, "cursor_key")?.ok_or(OpenCause::Damaged("cursor_key"))?;
         let cursor_key = key.open(CURSOR_KEY, &sealed).map_err(|_| OpenCause::MasterKey)?;
         return Ok(Identity {
             account: String::from_utf8(account).map_err(|_| OpenCause::Damaged("account"))?.into(),
-            epoch: u64::from_be_bytes(epoch),
             cursor_key: cursor_key.try_into().map_err(|_| OpenCause::Damaged("cursor_key"))?,
         });
     }
@@ -44,15 +45,19 @@ pub(super) fn identity(connection: &Connection, key: &MasterKey) -> Result<Ident
     let sealed = key.seal(CURSOR_KEY, &identity.cursor_key);
     let write = begin(connection)?;
     write.execute("INSERT INTO meta VALUES ('account', ?)", [identity.account.as_bytes()])?;
-    write.execute("INSERT INTO meta VALUES ('epoch', ?)", [identity.epoch.to_be_bytes()])?;
     write.execute("INSERT INTO meta VALUES ('cursor_key', ?)", [sealed])?;
     write.commit()?;
     Ok(identity)
 }
 
-/// Starts a new life of this node: a new token, and no claim of an earlier one left.
-pub(super) fn fence(connection: &Connection) -> Result<i64, OpenCause> {
+/// Starts a new life of this node, after this commit: a new token and a new epoch, and no claim of an earlier one left.
+pub(super) fn begin_life(connection: &Connection, last: Seq) -> Result<(i64, Epochs), OpenCause> {
+    let epochs = match meta::<Vec<u8>>(connection, EPOCHS)? {
+        Some(bytes) => Epochs::from_bytes(&bytes).ok_or(OpenCause::Damaged(EPOCHS))?.begin(last),
+        None => Epochs::first(),
+    };
     let write = begin(connection)?;
+    write.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", params![EPOCHS, epochs.to_bytes()])?;
     let token = write.query_row(
         "INSERT INTO node VALUES (1, 1, 0) ON CONFLICT DO UPDATE SET token = token + 1 RETURNING token",
         [],
@@ -60,7 +65,7 @@ pub(super) fn fence(connection: &Connection) -> Result<i64, OpenCause> {
     )?;
     write.execute("UPDATE pending SET claim = 0 WHERE claim <> 0", [])?;
     write.commit()?;
-    Ok(token)
+    Ok((token, epochs))
 }
 
 /// Everything configured.
@@ -101,8 +106,13 @@ pub(super) fn directory(
         let endpoint = Endpoint::new(row.get(0)?, EndpointUrl::new(url.expose()), secret, health);
         directory.insert_endpoint(Arc::new(endpoint));
     }
-    for domain in domains(connection, key, &directory)? {
+    for domain in domains(connection, &directory)? {
         directory.insert_domain(domain);
+    }
+    for held in endpoint_secrets::load(connection, key)? {
+        if !directory.set_secrets(held) {
+            return Err(OpenCause::Damaged("secret"));
+        }
     }
     directory.put_account_webhooks(webhooks::of_account(connection, &directory)?);
     Ok(directory)
@@ -169,11 +179,7 @@ pub(super) fn deletions(connection: &Connection) -> Result<Vec<Deletion>, OpenCa
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn domains(
-    connection: &Connection,
-    key: &MasterKey,
-    directory: &Directory,
-) -> Result<Vec<Domain>, OpenCause> {
+fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>, OpenCause> {
     let mut domains = HashMap::<DomainId, Domain>::new();
     let mut rows = connection.prepare("SELECT id, name FROM domain")?;
     for row in rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))? {
@@ -191,10 +197,6 @@ fn domains(
         let mut endpoints = domain.webhook(kind).to_vec();
         endpoints.push(endpoint.clone());
         domain.set_webhook(kind, endpoints);
-    }
-    for (domain, endpoint, secrets) in endpoint_secrets::load(connection, key)? {
-        let domain = domains.get_mut(&domain).ok_or(OpenCause::Damaged("secret"))?;
-        domain.set_secrets(endpoint, secrets);
     }
     let mut rows = connection.prepare("SELECT domain FROM legacy_domain")?;
     for domain in rows.query_map([], |row| row.get(0))? {

@@ -57,8 +57,8 @@ use self::{
 };
 use super::{
     Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
-    EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, QueryError,
-    Retained, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
+    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError, Retained, SecretOf,
+    Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     outbox::{Outbox, Published},
     webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
@@ -84,6 +84,7 @@ pub struct Sqlite {
 
 struct Inner {
     identity: Identity,
+    epochs: Epochs,
     commands: Sender<Command>,
     /// Kibibytes that waiting commands may hold.
     queue: Arc<Semaphore>,
@@ -119,8 +120,8 @@ impl Sqlite {
         prepare(&connection)?;
         let identity = load::identity(&connection, master_key)?;
         let configured = load::directory(&connection, master_key, settings.caps())?;
-        let token = load::fence(&connection)?;
         let (accounting, last) = load::counters(&connection)?;
+        let (token, epochs) = load::begin_life(&connection, last)?;
         let mut window = Window::new(Limits {
             quota: settings.quota,
             deliveries: settings.window,
@@ -139,6 +140,7 @@ impl Sqlite {
         let queue_size = u32::try_from(settings.queue_bytes >> 10).unwrap_or(u32::MAX).max(1);
         let inner = Inner {
             identity,
+            epochs,
             commands,
             queue: Arc::new(Semaphore::new(queue_size as usize)),
             queue_size,
@@ -187,6 +189,10 @@ impl Sqlite {
         &self.inner.identity
     }
 
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.inner.epochs
+    }
+
     pub(super) fn directory(&self) -> Arc<Directory> {
         self.inner.published.current()
     }
@@ -207,13 +213,10 @@ impl Sqlite {
 
     pub(super) async fn rotate_secret(
         &self,
-        domain: &str,
-        kind: HookKind,
-        url: EndpointUrl,
+        of: SecretOf,
         overlap: Duration,
     ) -> Result<EndpointSecrets, WebhookError> {
-        let domain = domain.to_owned();
-        let rotation = |reply| Rotation { domain, kind, url, overlap, reply };
+        let rotation = |reply| Rotation { of, overlap, reply };
         self.ask(0, |reply| Command::Configure(Configure::Rotate(rotation(reply)))).await?
     }
 

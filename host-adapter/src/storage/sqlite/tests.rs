@@ -18,7 +18,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         AccountDraft, AccountEdit, Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent,
-        Retained, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
+        Retained, SecretOf, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
@@ -36,10 +36,12 @@ async fn everything_is_there_after_a_restart() {
     let deliveries = stage.claimed().await;
     stage.settle(&deliveries[1], Verdict::Acknowledged).await;
     let identity = stage.store.identity().clone();
+    let epoch = stage.store.epochs().present();
 
     let mut stage = restart(stage).await;
     assert_eq!(stage.store.identity().account, identity.account);
-    assert_eq!(stage.store.identity().epoch, identity.epoch);
+    assert_ne!(stage.store.epochs().present(), epoch);
+    assert!(stage.store.epochs().hold(epoch, 1, stage.store.snapshot()));
     assert_eq!(stage.store.identity().cursor_key, identity.cursor_key);
     let directory = stage.store.directory();
     assert_eq!(directory.signing_key().unwrap().expose(), "key-1");
@@ -190,12 +192,13 @@ async fn secrets_cannot_be_read_from_the_file() {
     let endpoint = stage.subscribe(&[A]).await.remove(0);
     stage.store.set_signing_key(Secret::new("signing-key-1")).await.unwrap();
     let overlap = Duration::from_secs(60);
-    stage.store.rotate_secret(DOMAIN, CLICKED, endpoint.url().clone(), overlap).await.unwrap();
+    let of = SecretOf::Domain { domain: DOMAIN.into(), kind: CLICKED.into(), url: endpoint.url().clone() };
+    stage.store.rotate_secret(of, overlap).await.unwrap();
     stage.store.close().await.unwrap();
     let bytes = fs::read(path(&stage).join("sealpost.db")).unwrap();
     let holds = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(holds(DOMAIN), "what is no secret can be read");
-    let secrets = stage.store.directory().secrets_for(DOMAIN, &endpoint);
+    let secrets = stage.store.directory().secrets_for(DOMAIN, CLICKED.into(), &endpoint).remove(0);
     let previous = secrets.previous(0).unwrap();
     for secret in [
         "password",

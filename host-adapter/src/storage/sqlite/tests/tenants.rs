@@ -86,7 +86,8 @@ async fn keys_and_secrets_are_as_they_were_after_a_restart() {
     let stage = Fixture::sqlite(settings()).await;
     stage.subscribe(&[A, B]).await;
     let overlap = Duration::from_secs(3600);
-    stage.store.rotate_secret(DOMAIN, CLICKED, EndpointUrl::new(A), overlap).await.unwrap();
+    let of = SecretOf::Domain { domain: DOMAIN.into(), kind: CLICKED.into(), url: EndpointUrl::new(A) };
+    stage.store.rotate_secret(of, overlap).await.unwrap();
     let key = ApiKey::new([1; 32], Some(DOMAIN), "kept");
     let revoked = ApiKey::new([2; 32], None, "revoked");
     stage.store.add_api_key(key.clone()).await.unwrap();
