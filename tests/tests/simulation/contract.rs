@@ -32,6 +32,7 @@ struct Open {
     key: u64,
     endpoint: usize,
     suspect: bool,
+    began: u64,
     /// When which outcome came.
     judged: Option<(u64, Outcome)>,
 }
@@ -118,7 +119,10 @@ impl<'p> Contract<'p> {
     pub(crate) fn forgotten(&mut self, now: u64, endpoint: usize, stored: Health) {
         let known = self.endpoints[endpoint].health;
         if known != stored {
-            self.violated(now, format_args!("endpoint {endpoint} is stored as {stored:?}, and was {known:?}"));
+            self.violated(
+                now,
+                format_args!("endpoint {endpoint} is stored as {stored:?}, and was {known:?}"),
+            );
         }
         self.endpoints[endpoint] = Known::of(stored);
     }
@@ -157,7 +161,10 @@ impl<'p> Contract<'p> {
             None => usize::from(self.plan.cap),
         };
         if flying >= most {
-            self.violated(now, format_args!("{flying} in flight to endpoint {endpoint}, {known:?}, and one more"));
+            self.violated(
+                now,
+                format_args!("{flying} in flight to endpoint {endpoint}, {known:?}, and one more"),
+            );
         }
         if self.open.len() >= limits.in_flight as usize {
             self.violated(now, format_args!("{} in flight, and one more", self.open.len()));
@@ -165,14 +172,21 @@ impl<'p> Contract<'p> {
         if suspect && suspects >= (limits.in_flight as usize / 4 * 3).max(1) {
             self.violated(now, format_args!("{suspects} suspects in flight, and one more"));
         }
-        self.open.insert(key, (ticket, Open { key, endpoint, suspect, judged: None }));
+        self.open.insert(key, (ticket, Open { key, endpoint, suspect, began: now, judged: None }));
     }
 
-    /// An attempt has ended for the host: by this outcome, or by its deadline.
-    pub(crate) fn judged(&mut self, now: u64, ticket: Ticket, outcome: Outcome) {
+    /// An attempt has ended for the host: by this answer to the one that began then, or by its deadline.
+    pub(crate) fn judged(&mut self, now: u64, ticket: Ticket, began: Option<u64>, outcome: Outcome) {
         let Some((_, open)) = self.open.values_mut().find(|(open, _)| *open == ticket) else {
             self.violated(now, format_args!("an outcome for no attempt: {outcome:?}"));
         };
+        if began.is_some_and(|began| began != open.began) {
+            let key = open.key;
+            self.violated(
+                now,
+                format_args!("{key}: the answer to an earlier attempt counts for a later one"),
+            );
+        }
         open.judged = Some((now, outcome));
         let (key, endpoint) = (open.key, open.endpoint);
         self.story.tell(now, format_args!("delivery {key}: {outcome:?}"));
@@ -183,7 +197,10 @@ impl<'p> Contract<'p> {
         }
         let (taken, uncertain) = (seen.taken, seen.uncertain);
         if taken > 1 + uncertain {
-            self.violated(now, format_args!("{key} was taken {taken} times, and lost sight of {uncertain} times"));
+            self.violated(
+                now,
+                format_args!("{key} was taken {taken} times, and lost sight of {uncertain} times"),
+            );
         }
     }
 

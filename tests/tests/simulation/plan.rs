@@ -48,7 +48,7 @@ pub(crate) struct Endpoint {
 pub(crate) enum Behaviour {
     /// 200 within a tenth of a second.
     Well,
-    /// 200 about when the deadline passes.
+    /// 200 about when the deadline passes, or later.
     Slow,
     /// Never answers.
     Silent,
@@ -125,7 +125,10 @@ impl Plan {
     pub(crate) fn is_calm(&self, from: u64, to: u64) -> bool {
         let stalled = |stall: &std::ops::Range<u64>| stall.start <= to && from <= stall.end + self.stall;
         let ended = |at: u64| from <= at && at <= to;
-        !self.stalls.iter().any(stalled) && !self.ends_of_host.iter().any(|(at, _)| ended(*at))
+        // With fewer in flight, no place is left to those that are up.
+        self.limits.in_flight >= 4
+            && !self.stalls.iter().any(stalled)
+            && !self.ends_of_host.iter().any(|(at, _)| ended(*at))
     }
 }
 
@@ -167,7 +170,8 @@ impl Endpoint {
         let soon = random.below(100);
         match behaviour {
             Well | Moody => (soon, status(200, None)),
-            Slow => (deadline + soon - 50, status(200, None)),
+            // A little before the deadline, or up to ten seconds behind it.
+            Slow => (deadline - 50 + soon * soon, status(200, None)),
             Silent => (0, None),
             Away => (soon, Some(Outcome::retry(Fault::Connect))),
             Fails => (soon, status(500, None)),

@@ -15,12 +15,25 @@ pub(crate) const PLACES: u64 = 16;
 /// What the store is asked for. Each is done whole, when the commit that it is part of is through.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    Append { endpoints: Vec<usize> },
-    Record { life: u32, settled: Vec<Settled> },
-    Refill { endpoint: usize, room: u32 },
-    Cancel { endpoint: usize },
+    Append {
+        endpoints: Vec<usize>,
+    },
+    Record {
+        life: u32,
+        settled: Vec<Settled>,
+    },
+    Refill {
+        endpoint: usize,
+        room: u32,
+    },
+    Cancel {
+        endpoint: usize,
+    },
     /// Works off a cancellation.
-    Clear { endpoint: usize, below: u64 },
+    Clear {
+        endpoint: usize,
+        below: u64,
+    },
 }
 
 /// What is to be recorded of a delivery.
@@ -217,8 +230,11 @@ impl Store {
 
     fn append(&mut self, now: u64, endpoints: &[usize]) -> [Told; 2] {
         self.last_event += 1;
-        let keys: Vec<_> =
-            endpoints.iter().enumerate().map(|(place, to)| (self.last_event * PLACES + place as u64, *to)).collect();
+        let keys: Vec<_> = endpoints
+            .iter()
+            .enumerate()
+            .map(|(place, to)| (self.last_event * PLACES + place as u64, *to))
+            .collect();
         for &(key, endpoint) in &keys {
             let admits = self.next_due(endpoint).is_none_or(|due| due > now) && self.room(endpoint) > 0;
             let claim = if admits { self.life } else { 0 };

@@ -23,7 +23,13 @@ enum Coming {
     Event(Vec<usize>),
     Cancellation(usize),
     Committed,
-    Answer(u32, Ticket, Outcome),
+    /// To the attempt of this life that began at this time.
+    Answer {
+        life: u32,
+        began: u64,
+        ticket: Ticket,
+        outcome: Outcome,
+    },
     End(EndOfHost),
     Begin,
 }
@@ -61,8 +67,7 @@ impl<'p> World<'p> {
     fn new(plan: &'p Plan, random: Random, story: Story) -> Self {
         let (store, contract) = (Store::new(plan), Contract::new(plan, story));
         let coming = BTreeMap::new();
-        let mut world =
-            Self { plan, random, now: START, coming, store, host: None, contract, steps: 0 };
+        let mut world = Self { plan, random, now: START, coming, store, host: None, contract, steps: 0 };
         world.at(START, Coming::Begin);
         for (at, endpoints) in &plan.events {
             world.at(*at, Coming::Event(endpoints.clone()));
@@ -101,15 +106,21 @@ impl<'p> World<'p> {
         let now = self.now;
         match coming {
             Coming::Event(endpoints) if self.host.is_some() => self.store.ask(Command::Append { endpoints }),
-            Coming::Cancellation(endpoint) if self.host.is_some() => self.store.ask(Command::Cancel { endpoint }),
+            Coming::Cancellation(endpoint) if self.host.is_some() => {
+                self.store.ask(Command::Cancel { endpoint })
+            }
             // The client finds nobody, and comes again.
             Coming::Event(_) | Coming::Cancellation(_) => self.at(now + AWAY, coming),
             Coming::Committed => {
                 let told = self.store.commit(now);
+                told.iter().for_each(|told| self.note(told));
                 self.see_ends();
                 told.into_iter().for_each(|told| self.hear(told));
             }
-            Coming::Answer(life, ticket, outcome) => self.answer(life, ticket, outcome),
+            Coming::Answer { life, began, ticket, outcome } if life == self.store.life => {
+                self.answer(began, ticket, outcome);
+            }
+            Coming::Answer { .. } => {}
             Coming::End(EndOfHost::Drained) => {
                 self.story(format_args!("the host is told to stop"));
                 self.contract.drains();
@@ -143,7 +154,7 @@ impl<'p> World<'p> {
             host.hear(now, told, self.store.healths());
         }
         for ticket in host.pass(now) {
-            self.contract.judged(now, ticket, Outcome::retry(Fault::Timeout));
+            self.contract.judged(now, ticket, None, Outcome::retry(Fault::Timeout));
         }
         host.settle(now);
         let life = self.store.life;
@@ -153,7 +164,8 @@ impl<'p> World<'p> {
             let endpoint = &self.plan.endpoints[started.endpoint];
             let (after, outcome) = endpoint.answer(now, deadline, &mut self.random);
             if let Some(outcome) = outcome {
-                self.at(now + after, Coming::Answer(life, started.ticket, outcome));
+                let answer = Coming::Answer { life, began: now, ticket: started.ticket, outcome };
+                self.at(now + after, answer);
             }
         }
         host.asks.drain(..).for_each(|command| self.store.ask(command));
@@ -170,7 +182,6 @@ impl<'p> World<'p> {
     }
 
     fn hear(&mut self, told: Told) {
-        self.note(&told);
         let Some(host) = &mut self.host else { return };
         host.hear(self.now, told, self.store.healths());
         for endpoint in host.closed.drain(..) {
@@ -193,11 +204,11 @@ impl<'p> World<'p> {
         }
     }
 
-    fn answer(&mut self, life: u32, ticket: Ticket, outcome: Outcome) {
-        let Some(host) = self.host.as_mut().filter(|_| life == self.store.life) else { return };
+    fn answer(&mut self, began: u64, ticket: Ticket, outcome: Outcome) {
+        let Some(host) = &mut self.host else { return };
         // After its deadline, an answer finds nobody.
         if host.answer(self.now, ticket, outcome).is_ok() {
-            self.contract.judged(self.now, ticket, outcome);
+            self.contract.judged(self.now, ticket, Some(began), outcome);
         }
     }
 
