@@ -102,6 +102,7 @@ pub mod event;
 mod fixture;
 pub mod hook;
 pub mod identity;
+mod intact;
 pub mod key;
 pub mod memory;
 mod outbox;
@@ -130,7 +131,7 @@ pub use key::{ApiKey, KeyError};
 pub use memory::Memory;
 pub use outbox::Inbox;
 pub use settings::Settings;
-pub use sqlite::{OpenCause, OpenError, Sqlite};
+pub use sqlite::{Examined, OpenCause, OpenError, Sqlite};
 pub use store::Store;
 pub use webhooks::{AccountDraft, AccountEdit, WebhookEdit};
 

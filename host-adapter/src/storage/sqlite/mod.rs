@@ -14,6 +14,7 @@ mod deliveries;
 mod domains;
 mod endpoint_secrets;
 mod error;
+mod examine;
 mod facts;
 mod fresh;
 mod keys;
@@ -68,7 +69,10 @@ use crate::{
     secrets::{MasterKey, Secret},
 };
 
-pub use self::error::{OpenCause, OpenError};
+pub use self::{
+    error::{OpenCause, OpenError},
+    examine::Examined,
+};
 
 /// The database, in the data directory.
 const FILE: &str = "sealpost.db";
@@ -181,6 +185,11 @@ impl Sqlite {
     /// Whether there is a store in a data directory.
     pub(super) fn is_in(directory: &Path) -> bool {
         directory.join(FILE).exists()
+    }
+
+    pub(super) fn examine(directory: &Path, master_key: &MasterKey) -> Result<Examined, OpenError> {
+        examine::examine(directory, master_key)
+            .map_err(|cause| OpenError { directory: directory.to_owned(), cause })
     }
 
     pub(super) fn identity(&self) -> &Identity {

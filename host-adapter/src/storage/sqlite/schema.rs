@@ -71,7 +71,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenCause> {
     Ok(connection)
 }
 
-fn migrate(connection: &Connection) -> Result<(), OpenCause> {
+/// How many migrations the file has seen: not more than there are.
+pub(super) fn version(connection: &Connection) -> Result<u32, OpenCause> {
     let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
     let (seen, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -82,6 +83,11 @@ fn migrate(connection: &Connection) -> Result<(), OpenCause> {
     if application != APPLICATION_ID && !empty {
         return Err(OpenCause::Foreign);
     }
+    Ok(seen)
+}
+
+fn migrate(connection: &Connection) -> Result<(), OpenCause> {
+    let seen = version(connection)?;
     for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
         let transaction = begin(connection)?;
         transaction.execute_batch(migration.schema)?;
