@@ -4,12 +4,13 @@
  * DISK_TRACE  where every change is written down, in the order in which it was made.
  * DISK_FAULT  "EIO" or "ENOSPC", for the write or sync number DISK_AT (from 1), and for all that follow if
  *             DISK_FOR is "ever"; "sync" in DISK_OF counts syncs alone.
+ * DISK_FULL   as long as there is a file of this name, writes find the disk full.
  *
  * One record of the trace: a letter, the file's number, an offset, a length, then so many bytes, all in the
  * byte order of the machine. Files are numbered by their inodes, as one name can stand for several in turn.
  *   C create (bytes: name)   O open one that is there (bytes: name)   W write   T truncate (offset: new length)   S sync   D sync of the directory
  *   U unlink (bytes: name)   R rename (bytes: both names, a NUL between)   P make a directory (bytes: path)
- *   E sync of a directory above */
+ *   E sync of a directory above   X sync that failed: what was not durable never will be */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,6 +34,7 @@ static char directory[4096];
 static size_t directory_length;
 static int trace = -1;
 static long count, fail_at;
+static const char *full;
 static int fail_with, fail_ever, fail_syncs;
 /* The inode of each open file that is looked at; 1 is the directory itself. */
 static uint64_t files[FDS];
@@ -47,6 +49,7 @@ __attribute__((constructor)) static void start(void) {
     if (path) {
         trace = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
+    full = getenv("DISK_FULL");
     if (fault) {
         fail_with = strcmp(fault, "ENOSPC") ? EIO : ENOSPC;
         fail_at = atol(getenv("DISK_AT") ? getenv("DISK_AT") : "1");
@@ -78,6 +81,10 @@ static uint64_t known(int fd) { return fd >= 0 && fd < FDS ? files[fd] : 0; }
 
 /* Whether this write or sync is to fail. */
 static int fails(int is_sync) {
+    if (full && !is_sync && !REAL(faccessat)(AT_FDCWD, full, F_OK, 0)) {
+        fail_with = ENOSPC;
+        return 1;
+    }
     if (!fail_at || (fail_syncs && !is_sync)) return 0;
     count++;
     return count == fail_at || (fail_ever && count > fail_at);
@@ -163,6 +170,7 @@ static int sync_any(int fd) {
     pthread_mutex_lock(&lock);
     int result = 0;
     if (fails(1)) {
+        record('X', file, 0, NULL, 0);
         errno = fail_with;
         result = -1;
     } else {

@@ -52,23 +52,25 @@ impl Shim {
         self.directory.path().join("shim.so")
     }
 
-    /// Has a program's changes of what lies in this directory written down.
-    pub fn trace(&self, command: &mut Command, directory: &Path, trace: &Path) {
-        command.env("LD_PRELOAD", self.library()).env("DISK_DIR", directory).env("DISK_TRACE", trace);
-    }
-
-    /// The variables that have a program's writes in this directory fail so.
+    /// The variables of a program whose changes in this directory are written down.
     #[must_use]
-    pub fn faulty(&self, directory: &Path, fault: Fault) -> Vec<(String, String)> {
-        let text = |path: &Path| path.to_str().expect("a path in Unicode").to_owned();
-        let mut all = vec![
-            ("LD_PRELOAD", text(&self.library())),
-            ("DISK_DIR", text(directory)),
-            ("DISK_FAULT", fault.error.to_owned()),
-            ("DISK_AT", fault.at.to_string()),
-        ];
-        all.extend(fault.ever.then(|| ("DISK_FOR", "ever".to_owned())));
-        all.extend(fault.syncs.then(|| ("DISK_OF", "sync".to_owned())));
+    pub fn tracing(&self, directory: &Path, trace: &Path) -> Variables {
+        [("LD_PRELOAD", self.library().as_path()), ("DISK_DIR", directory), ("DISK_TRACE", trace)]
+            .map(|(name, path)| (name.to_owned(), path.to_str().expect("a path in Unicode").to_owned()))
+            .into()
+    }
+}
+
+/// Variables of a program's environment.
+pub type Variables = Vec<(String, String)>;
+
+impl Fault {
+    /// The variables that bring it about, beside those of [`Shim::tracing`].
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        let mut all = vec![("DISK_FAULT", self.error.to_owned()), ("DISK_AT", self.at.to_string())];
+        all.extend(self.ever.then(|| ("DISK_FOR", "ever".to_owned())));
+        all.extend(self.syncs.then(|| ("DISK_OF", "sync".to_owned())));
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

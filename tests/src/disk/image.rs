@@ -35,6 +35,19 @@ pub type Image = Option<BTreeMap<String, Vec<u8>>>;
 struct Chance(u64);
 
 impl Platter {
+    /// A disk with the files of this directory.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    #[must_use]
+    pub fn copy_of(directory: &Path) -> Self {
+        let file = |entry: std::io::Result<fs::DirEntry>| {
+            let entry = entry.expect("a file");
+            (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).expect("its bytes"))
+        };
+        Self::holding(&fs::read_dir(directory).expect("a directory").map(file).collect())
+    }
+
     /// A disk with these files in a directory that is there.
     #[must_use]
     pub fn holding(image: &BTreeMap<String, Vec<u8>>) -> Self {
@@ -71,6 +84,7 @@ impl Platter {
                     put(&mut file.durable, &change, |_| true);
                 }
             }
+            Change::SyncFailed(file) => self.files.entry(*file).or_default().loose.clear(),
             Change::Unlink(_) | Change::Rename(..) => self.loose_names.push(change.clone()),
             Change::SyncNames => {
                 for change in self.loose_names.drain(..) {
@@ -90,6 +104,16 @@ impl Platter {
     pub fn image(&self, seed: u64) -> Image {
         let mut chance = Chance(seed);
         let mode = chance.below(5);
+        self.left(mode, chance)
+    }
+
+    /// What is left if nothing comes through but what was synced.
+    #[must_use]
+    pub fn synced(&self) -> Image {
+        self.left(1, Chance(0))
+    }
+
+    fn left(&self, mode: u64, mut chance: Chance) -> Image {
         if !self.exists && (mode == 1 || mode > 1 && chance.below(4) == 0) {
             return None;
         }

@@ -16,6 +16,8 @@ pub enum Change {
     Truncate(usize, u64),
     /// What was written to the file before is durable.
     Sync(usize),
+    /// That failed: the system has dropped what was not durable, and a later sync would find nothing to do.
+    SyncFailed(usize),
     /// The names in the directory are durable.
     SyncNames,
     /// The name is gone.
@@ -64,6 +66,7 @@ impl Trace {
                 b'W' => Change::Write(file, offset, bytes.to_vec()),
                 b'T' => Change::Truncate(file, offset),
                 b'S' => Change::Sync(file),
+                b'X' => Change::SyncFailed(file),
                 b'D' => Change::SyncNames,
                 b'U' => Change::Unlink(text()),
                 b'R' => {

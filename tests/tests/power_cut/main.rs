@@ -102,7 +102,7 @@ fn traced(shim: &Shim, role: &str, directory: &Path, trace: &Path) -> PathBuf {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["in_the_child_process", "--exact", "--test-threads=1"]);
     command.env(ROLE, role).env(DIRECTORY, directory);
-    shim.trace(&mut command, directory, trace);
+    command.envs(shim.tracing(directory, trace));
     sealpost_tests::tools::run(&mut command);
     trace.to_owned()
 }
