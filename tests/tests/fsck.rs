@@ -19,7 +19,8 @@ fn left() -> Server {
     let mut server = Server::with(&[("delivery.schedule", "1h")]);
     let _ = server.api().subscribe("opened", &[receiver.url("/"), dead]).expect(200);
     for number in 0..20 {
-        let padded = event("opened", &format!("e{number}")).replace('}', &format!(r#","x":"{}"}}"#, "y".repeat(4000)));
+        let padded =
+            event("opened", &format!("e{number}")).replace('}', &format!(r#","x":"{}"}}"#, "y".repeat(4000)));
         let _ = server.api().submit(&padded).expect(200);
     }
     let _ = server.api().submit(r#"{"event":"opened"}"#).expect(200);
@@ -73,10 +74,19 @@ fn every_fault_is_told_by_what_it_is() {
             "UPDATE event SET id = 'other' WHERE seq = 21",
             "event 21 (id `other`, domain example.com) is not what was accepted\n",
         ),
-        ("DELETE FROM pending WHERE id = (SELECT min(id) FROM pending)", "the counters do not balance: 42 deliveries accepted, 21 ended, 20 pending\n"),
+        (
+            "DELETE FROM pending WHERE id = (SELECT min(id) FROM pending)",
+            "the counters do not balance: 42 deliveries accepted, 21 ended, 20 pending\n",
+        ),
         ("DELETE FROM event WHERE seq = 3", "delivery 49 has no event\n"),
-        ("UPDATE endpoint SET secret = zeroblob(60) WHERE id = 1", "the secret of endpoint 1 does not open with the master key\n"),
-        ("UPDATE meta SET value = zeroblob(60) WHERE key = 'signing_key'", "the signing key does not open with the master key\n"),
+        (
+            "UPDATE endpoint SET secret = zeroblob(60) WHERE id = 1",
+            "the secret of endpoint 1 does not open with the master key\n",
+        ),
+        (
+            "UPDATE meta SET value = zeroblob(60) WHERE key = 'signing_key'",
+            "the signing key does not open with the master key\n",
+        ),
         ("DELETE FROM endpoint WHERE id = 1", "names endpoint that is not there\n"),
         ("UPDATE counters SET indexed_to = 1", "event 1 (id `e0`) lacks facts by which it would be found\n"),
         ("INSERT INTO fact VALUES (1, 2, 3, 4)", "1 facts are of no event\n"),

@@ -141,6 +141,7 @@ impl Sqlite {
         let (outbox, inboxes) = Outbox::new(settings.shards);
         let (commands, received) = mpsc::channel();
         let queue_size = u32::try_from(settings.queue_bytes >> 10).unwrap_or(u32::MAX).max(1);
+        let account = identity.account.clone();
         let inner = Inner {
             identity,
             commands,
@@ -148,11 +149,12 @@ impl Sqlite {
             queue_size,
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
-            readers: Readers::open(&path, settings.readers, fresh.shelf())?,
+            readers: Readers::open(&path, settings.readers, fresh.shelf(), account.clone())?,
             failure,
         };
         let writer = Writer {
             books: Books {
+                account,
                 token,
                 window,
                 fresh,
