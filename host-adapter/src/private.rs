@@ -77,7 +77,7 @@ fn options() -> OpenOptions {
 }
 
 /// Makes a new file's name as durable as its bytes.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory_of(path))?.sync_all() } else { Ok(()) }
 }
 

@@ -10,7 +10,8 @@
  * byte order of the machine. Files are numbered by their inodes, as one name can stand for several in turn.
  *   C create (bytes: name)   O open one that is there (bytes: name)   W write   T truncate (offset: new length)   S sync   D sync of the directory
  *   U unlink (bytes: name)   R rename (bytes: both names, a NUL between)   P make a directory (bytes: path)
- *   E sync of a directory above   X sync that failed: what was not durable never will be */
+ *   E sync of a directory above   X sync that failed: what was not durable never will be
+ *   Y sync of the directory that failed */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -170,7 +171,7 @@ static int sync_any(int fd) {
     pthread_mutex_lock(&lock);
     int result = 0;
     if (fails(1)) {
-        record('X', file, 0, NULL, 0);
+        if (file != 2) record(file == 1 ? 'Y' : 'X', file, 0, NULL, 0);
         errno = fail_with;
         result = -1;
     } else {

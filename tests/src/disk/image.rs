@@ -93,6 +93,7 @@ impl Platter {
                 let names = &self.names;
                 self.files.retain(|file, _| names.values().any(|named| named == file));
             }
+            Change::SyncNamesFailed => {}
             Change::Directory => self.loose_directory = true,
             Change::SyncDirectory => self.exists |= std::mem::take(&mut self.loose_directory),
         }

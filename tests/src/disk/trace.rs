@@ -20,6 +20,8 @@ pub enum Change {
     SyncFailed(usize),
     /// The names in the directory are durable.
     SyncNames,
+    /// That failed.
+    SyncNamesFailed,
     /// The name is gone.
     Unlink(String),
     /// The file has the second name instead of the first.
@@ -68,6 +70,7 @@ impl Trace {
                 b'S' => Change::Sync(file),
                 b'X' => Change::SyncFailed(file),
                 b'D' => Change::SyncNames,
+                b'Y' => Change::SyncNamesFailed,
                 b'U' => Change::Unlink(text()),
                 b'R' => {
                     let both = text();
