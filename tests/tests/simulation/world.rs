@@ -107,7 +107,7 @@ impl<'p> World<'p> {
         match coming {
             Coming::Event(endpoints) if self.host.is_some() => self.store.ask(Command::Append { endpoints }),
             Coming::Cancellation(endpoint) if self.host.is_some() => {
-                self.store.ask(Command::Cancel { endpoint })
+                self.store.ask(Command::Cancel { endpoint });
             }
             // The client finds nobody, and comes again.
             Coming::Event(_) | Coming::Cancellation(_) => self.at(now + AWAY, coming),
