@@ -15,6 +15,9 @@
 //! that failed leaves the store unable to say what is on disk: it is then *broken*, answers everything
 //! with [`StoreError::Broken`], and never tries that commit again. The server is to exit and start anew.
 //!
+//! What is read from the disk to be shown or delivered is compared with the digest of what was accepted. A listing
+//! that would hold an altered event is [`StoreError::Broken`], and its deliveries stay pending.
+//!
 //! # Idempotency
 //! An id belongs to one submission per domain for as long as its event is retained. The same digest again
 //! is a success that stores nothing and repeats the first answer; another digest is a [`Conflict`]. The
