@@ -4,6 +4,7 @@ mod access;
 mod dev;
 mod domains;
 mod failure;
+mod fsck;
 mod key;
 mod keys;
 mod send;
@@ -41,6 +42,7 @@ enum Command {
     Verify(verify::Args),
     Key(keys::Args),
     Domain(domains::Args),
+    Fsck(fsck::Args),
 }
 
 /// Runs the program with these arguments, the first of which is its own name.
@@ -62,6 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Key(args) => keys::run(&args),
         Command::Domain(args) => domains::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

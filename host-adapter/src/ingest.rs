@@ -16,7 +16,7 @@ use crate::config::Limits;
 use crate::memory::{Full, Memory, Room};
 use crate::storage::{AppendError, Appended, Conflict, Store};
 
-pub(crate) use prepare::completed;
+pub(crate) use prepare::{completed, from_micros};
 pub use split::Packing;
 
 /// Takes submissions. Cheap to clone.
@@ -234,7 +234,7 @@ impl Note {
     /// A repeat has the bytes of the first submission, and so its number too; a time that was assigned
     /// here is written from its microseconds, now as then.
     fn item(&self, Appended { id, timestamp, deliveries, duplicate }: Appended) -> Item {
-        let assigned = || prepare::from_micros(timestamp).to_string().into();
+        let assigned = || from_micros(timestamp).to_string().into();
         let timestamp = self.timestamp.clone().unwrap_or_else(assigned);
         Item { index: self.index, id, timestamp, deliveries, duplicate }
     }

@@ -6,14 +6,18 @@ use std::{
     path::Path,
 };
 
-/// Makes a directory, and those above it, where there is none. One that is there already stays as it is;
-/// the log says so if others can enter it.
+/// Makes a directory, and those above it, where there is none, durably. One that is there already stays as it
+/// is; the log says so if others can enter it.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let absent = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let made: Vec<_> = path.ancestors().take_while(absent).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
+    // What is kept in a directory whose own name can be lost with the power is not kept.
+    made.into_iter().try_for_each(sync_directory_of)?;
     if is_exposed(&fs::metadata(path)?) {
         tracing::warn!("others than its owner can enter {0}; run `chmod 700 {0}`", path.display());
     }
@@ -73,7 +77,7 @@ fn options() -> OpenOptions {
 }
 
 /// Makes a new file's name as durable as its bytes.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory_of(path))?.sync_all() } else { Ok(()) }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod calls;
 mod client;
+pub mod disk;
 mod extent;
 pub mod firmware;
 pub mod freestanding;

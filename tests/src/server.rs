@@ -26,6 +26,8 @@ pub struct Server {
     /// The command and its arguments.
     command: Vec<String>,
     settings: Vec<(String, String)>,
+    /// Further variables of the program's environment.
+    environment: Vec<(String, String)>,
     data: TempDir,
     running: Option<Running>,
 }
@@ -76,7 +78,8 @@ impl Server {
         let settings = usual.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let data = TempDir::new().expect("a temporary directory");
         let command = command.iter().map(|word| (*word).to_owned()).collect();
-        let mut server = Self { command, settings: settings.collect(), data, running: None };
+        let environment = Vec::new();
+        let mut server = Self { command, settings: settings.collect(), environment, data, running: None };
         server.restart();
         server
     }
@@ -87,6 +90,15 @@ impl Server {
     /// # Panics
     /// If it does not start.
     pub fn restart(&mut self) {
+        let started = self.try_restart();
+        started.unwrap_or_else(|log| panic!("the server does not listen: {}", log.join("\n")));
+    }
+
+    /// Like [`Self::restart`], for a server that may not start.
+    ///
+    /// # Errors
+    /// Its log, and that it has ended, if it ends before it listens.
+    pub fn try_restart(&mut self) -> Result<(), Vec<String>> {
         self.kill9();
         let mut command = sealpost();
         command.args(&self.command).env("SEALPOST_SERVER_LISTEN", "127.0.0.1:0");
@@ -96,7 +108,38 @@ impl Server {
         for (key, value) in &self.settings {
             command.env(format!("SEALPOST_{}", key.replace('.', "_").to_uppercase()), value);
         }
-        self.running = Some(Running::of(&mut command));
+        command.envs(self.environment.iter().cloned());
+        self.running = Some(Running::of(&mut command)?);
+        Ok(())
+    }
+
+    /// Gives the program these further variables, instead of earlier ones, from the next [`Self::restart`] on.
+    pub fn set_environment(&mut self, variables: Vec<(String, String)>) {
+        self.environment = variables;
+    }
+
+    /// How the process ended, if it does within this time.
+    ///
+    /// # Panics
+    /// If it was not running.
+    pub fn ends_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let running = self.running.as_mut().expect("a running server");
+        let until = Instant::now() + time;
+        loop {
+            match running.child.try_wait().expect("the server's status") {
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+                status => return status,
+            }
+        }
+    }
+
+    /// The log so far.
+    ///
+    /// # Panics
+    /// If the server was not started.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.running.as_ref().expect("a server that was started").log.all()
     }
 
     /// Changes a setting; it holds from the next [`Self::restart`] on.
@@ -202,7 +245,7 @@ impl Drop for Server {
 }
 
 impl Running {
-    fn of(command: &mut Command) -> Self {
+    fn of(command: &mut Command) -> Result<Self, Vec<String>> {
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().expect("the program starts");
         let out = Lines::of(child.stdout.take().expect("a pipe"));
@@ -213,9 +256,10 @@ impl Running {
         let Some(address) = address else {
             // It may have ended already.
             let _ = child.kill();
-            panic!("the server does not listen: {}", log.all().join("\n"));
+            let status = child.wait().expect("the server's status");
+            return Err([log.all(), vec![format!("ended with {status}")]].concat());
         };
-        Self { child, address, out, log }
+        Ok(Self { child, address, out, log })
     }
 }
 

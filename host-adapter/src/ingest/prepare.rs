@@ -121,7 +121,7 @@ fn to_micros(time: UnixTime) -> i64 {
 }
 
 /// The time so many microseconds after the epoch.
-pub(super) fn from_micros(micros: i64) -> UnixTime {
+pub(crate) fn from_micros(micros: i64) -> UnixTime {
     let micros = u64::try_from(micros).unwrap_or(0);
     UnixTime::new(micros / 1_000_000, (micros % 1_000_000) as u32)
 }

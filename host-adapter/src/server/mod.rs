@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
-use crate::storage::{Inbox, Settings, Store};
+use crate::storage::{Examined, Inbox, OpenCause, OpenError, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 pub use error::Error;
@@ -126,6 +126,19 @@ fn spawn_part(part: Part, work: impl Future<Output = ()> + Send + 'static) -> Jo
         let _part = part;
         work.await;
     })
+}
+
+/// Looks over the store that a server of this configuration would open. Blocks.
+///
+/// # Errors
+/// There is none, a server holds it, or it cannot be read.
+pub fn examine(config: &Config) -> Result<Examined, Error> {
+    let data = &config.storage.data;
+    if !Store::is_in(data) {
+        let cause = OpenCause::Absent;
+        return Err(Error::Open(OpenError { directory: data.clone(), cause }));
+    }
+    Store::examine(data, &keys::master(config).map_err(KeysError::from)?).map_err(Error::Open)
 }
 
 /// Runs a server until `shutdown` completes, then stops it; calls `ready` when it is listening.

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sealpost_core::{EventKind, Health, Verdict, WebhookKind};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -174,10 +175,6 @@ pub(super) fn event(id: &str) -> NewEvent {
 
 /// A `clicked` event of a time in microseconds.
 pub(super) fn event_at(id: &str, timestamp: i64) -> NewEvent {
-    let mut digest = [0; 32];
-    for (byte, from) in digest.iter_mut().zip(id.bytes()) {
-        *byte = from;
-    }
     let data = Bytes::from(format!("{{\"event\":\"clicked\",\"id\":\"{id}\"}}"));
     NewEvent {
         id: id.into(),
@@ -186,15 +183,16 @@ pub(super) fn event_at(id: &str, timestamp: i64) -> NewEvent {
         webhook: Some(CLICKED),
         legacy: None,
         facts: Facts::of_data(&data),
+        digest: Sha256::digest(&data).into(),
         data,
-        digest,
     }
 }
 
 /// An event without a webhook, with more members than `id`.
 pub(super) fn event_with(id: &str, timestamp: i64, kind: EventKind, members: &str) -> NewEvent {
     let data = Bytes::from(format!("{{\"event\":\"{kind}\",\"id\":\"{id}\",{members}}}"));
-    NewEvent { kind, webhook: None, facts: Facts::of_data(&data), data, ..event_at(id, timestamp) }
+    let (facts, digest) = (Facts::of_data(&data), Sha256::digest(&data).into());
+    NewEvent { kind, webhook: None, facts, digest, data, ..event_at(id, timestamp) }
 }
 
 /// The same id from another submission.

@@ -15,6 +15,9 @@
 //! that failed leaves the store unable to say what is on disk: it is then *broken*, answers everything
 //! with [`StoreError::Broken`], and never tries that commit again. The server is to exit and start anew.
 //!
+//! What is read from the disk to be shown or delivered is compared with the digest of what was accepted. A listing
+//! that would hold an altered event is [`StoreError::Broken`], and its deliveries stay pending.
+//!
 //! # Idempotency
 //! An id belongs to one submission per domain for as long as its event is retained. The same digest again
 //! is a success that stores nothing and repeats the first answer; another digest is a [`Conflict`]. The
@@ -106,6 +109,7 @@ pub mod event;
 mod fixture;
 pub mod hook;
 pub mod identity;
+mod intact;
 pub mod key;
 pub mod memory;
 mod outbox;
@@ -135,7 +139,7 @@ pub use key::{ApiKey, KeyError};
 pub use memory::Memory;
 pub use outbox::Inbox;
 pub use settings::Settings;
-pub use sqlite::{OpenCause, OpenError, Sqlite};
+pub use sqlite::{Examined, OpenCause, OpenError, Sqlite};
 pub use store::Store;
 pub use webhooks::{AccountDraft, AccountEdit, WebhookEdit};
 

@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain,
-    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, HookKind, Identity,
-    Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq, Settings, Settled,
-    Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
+    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, Examined, HookKind,
+    Identity, Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq, Settings,
+    Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
     webhooks::{Configured, Edit, WebhookChange},
 };
 use crate::secrets::{MasterKey, Secret};
@@ -39,6 +39,14 @@ impl Store {
     #[must_use]
     pub fn is_in(directory: &Path) -> bool {
         Sqlite::is_in(directory)
+    }
+
+    /// Looks the store in a data directory over, and changes nothing. Blocks: it reads all of it.
+    ///
+    /// # Errors
+    /// There is none, somebody holds it, or it cannot be read with this key.
+    pub fn examine(directory: &Path, master_key: &MasterKey) -> Result<Examined, OpenError> {
+        Sqlite::examine(directory, master_key)
     }
 
     /// An empty store in memory, and the inbox of each shard. Needs a running tokio runtime.

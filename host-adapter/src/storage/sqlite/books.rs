@@ -13,6 +13,7 @@ use crate::storage::{Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq
 
 /// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
 pub(super) struct Books {
+    pub(super) account: Arc<str>,
     /// This life's fencing token.
     pub(super) token: i64,
     pub(super) window: Window,

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sealpost_core::{Health, Verdict};
+use sealpost_core::{Health, Verdict, event::Completion};
 
 use super::{
     books::{Books, Effects},
     webhooks,
 };
+use crate::ingest::from_micros;
 use crate::storage::{
     Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Settled, ToShard,
-    wall_millis,
+    intact::is_intact, wall_millis,
 };
+
+/// How long a delivery waits whose event-data is not what was accepted, until that is looked at again: an hour.
+const HELD_BACK: i64 = 3_600_000;
 
 /// Rows that one slice of a cancellation looks at.
 const SLICE: i64 = 10_000;
@@ -91,7 +95,11 @@ pub(super) fn refill(
 ) -> rusqlite::Result<()> {
     let Some(endpoint) = directory.endpoint(endpoint) else { return Ok(()) };
     let now = wall_millis();
-    let (deliveries, cancelled) = due(connection, books, directory, endpoint, (room, now))?;
+    let Due { deliveries, cancelled, altered } = due(connection, books, directory, endpoint, (room, now))?;
+    for id in altered {
+        let mut hold = connection.prepare_cached("UPDATE pending SET due = ? WHERE id = ?")?;
+        hold.execute(params![now + HELD_BACK, id.cast_signed()])?;
+    }
     for id in cancelled {
         connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id.cast_signed()])?;
         books.counts.accounting.count(Verdict::Cancelled);
@@ -151,23 +159,32 @@ pub(super) fn cancel_slice(
     Ok(end.is_none())
 }
 
-/// Up to `room` unclaimed deliveries that are due, oldest first: those that the window now holds, and
-/// those that were cancelled. Event-data is read for no more than the window has room for.
+/// What became of the unclaimed deliveries of an endpoint that are due.
+#[derive(Default)]
+struct Due {
+    /// The window holds them now.
+    deliveries: Vec<Delivery>,
+    cancelled: Vec<DeliveryId>,
+    /// Their event-data is not what was accepted, and nobody is to get it.
+    altered: Vec<DeliveryId>,
+}
+
+/// Looks at up to `room` unclaimed deliveries that are due, oldest first. Event-data is read for no more than the window has room for.
 fn due(
     connection: &Connection,
     books: &mut Books,
     directory: &Directory,
     endpoint: &Arc<Endpoint>,
     (room, now): (u32, i64),
-) -> rusqlite::Result<(Vec<Delivery>, Vec<DeliveryId>)> {
+) -> rusqlite::Result<Due> {
     let mut due = connection.prepare_cached(
         "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id,
-                event.accepted_at, event.data
+                event.accepted_at, event.data, event.timestamp, event.digest
          FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
          WHERE claim = 0 AND endpoint = ? AND due <= ?
          ORDER BY due, pending.id LIMIT ?",
     )?;
-    let (mut claimed, mut cancelled) = (Vec::new(), Vec::new());
+    let mut found = Due::default();
     let mut rows = due.query(params![endpoint.id(), now, room])?;
     while books.window.room(endpoint.id()) > 0
         && let Some(row) = rows.next()?
@@ -178,17 +195,28 @@ fn due(
         let covered = books.cancellations.iter().any(covers);
         // A domain without a name was deleted.
         let Some(domain) = directory.domain_name(domain_id).filter(|_| !covered) else {
-            cancelled.push(id);
+            found.cancelled.push(id);
             continue;
         };
-        let data = row.get::<_, Vec<u8>>(7)?;
+        let (event_id, data) = (row.get::<_, Arc<str>>(5)?, row.get::<_, Vec<u8>>(7)?);
+        let (timestamp, account) = (from_micros(row.get(8)?), &books.account);
+        let completion = Completion { id: &event_id, timestamp, domain, account };
+        if !is_intact(&data, &row.get(9)?, &completion) {
+            tracing::error!(
+                event = &*event_id,
+                domain = &**domain,
+                "an event is not what was accepted, and is not delivered; stop the server and run `sealpost fsck`"
+            );
+            found.altered.push(id);
+            continue;
+        }
         books.window.claim(id, endpoint.id(), data.len());
-        claimed.push(Delivery {
+        found.deliveries.push(Delivery {
             id,
             endpoint: endpoint.clone(),
             domain: domain.clone(),
             domain_id,
-            event_id: row.get(5)?,
+            event_id,
             kind,
             accepted_at: row.get(6)?,
             data: data.into(),
@@ -196,7 +224,7 @@ fn due(
             due: row.get(4)?,
         });
     }
-    Ok((claimed, cancelled))
+    Ok(found)
 }
 
 /// The first delivery id that no event has yet.

@@ -24,6 +24,13 @@ pub enum OpenCause {
     Locked,
     /// The store's secrets are sealed under another master key.
     MasterKey,
+    /// There is no store in it.
+    Absent,
+    /// An older version of the program wrote it, and this one has not brought it forward yet.
+    Older {
+        /// The file's schema.
+        found: u32,
+    },
     /// A newer version of the program has been here.
     Newer {
         /// The file's schema.
@@ -70,6 +77,10 @@ impl fmt::Display for OpenError {
             OpenCause::MasterKey => f.write_str(
                 "holds a store that is sealed under another master key; start with the key that it was made with",
             ),
+            OpenCause::Absent => f.write_str("holds no store; name the directory that a server was started with"),
+            OpenCause::Older { found } => {
+                write!(f, "holds a store of schema {found}; start the server once to bring it forward")
+            }
             OpenCause::Newer { found, known } => write!(
                 f,
                 "holds a store of schema {found}, and this program knows up to {known}; use a newer version"

@@ -1,12 +1,15 @@
 //! Listings: the positions that an index or the commits offer, and of their events those that pass.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
+use sealpost_core::event::Completion;
 
 use super::fresh::Shelf;
 use crate::{
     filter::Term,
+    ingest::from_micros,
     storage::{
         DomainId, EventQuery, Position, Seq, StoredEvent,
+        intact::is_intact,
         postings::{Postings, Source},
     },
 };
@@ -19,6 +22,8 @@ const FEW: u64 = 10_000;
 pub(super) enum Stop {
     /// The query's time is up.
     TooLong,
+    /// The event-data of this event is not what was accepted.
+    Altered(Seq),
     Failed(rusqlite::Error),
 }
 
@@ -32,21 +37,29 @@ impl From<rusqlite::Error> for Stop {
 pub(super) fn read(
     connection: &Connection,
     shelf: &Shelf,
-    domain: DomainId,
+    (domain, account): (DomainId, &str),
     query: &EventQuery,
 ) -> Result<Vec<StoredEvent>, Stop> {
     let mut candidates = Candidates::new(connection, shelf, domain, query)?;
-    let mut event = connection.prepare_cached("SELECT data FROM event WHERE seq = ?")?;
+    let mut event = connection.prepare_cached("SELECT id, digest, data FROM event WHERE seq = ?")?;
     let (mut matcher, mut found) = (query.filter.matcher(), Vec::new());
     while found.len() < query.limit {
         let Some(position) = candidates.next()? else { break };
         let data = |row: &rusqlite::Row<'_>| {
-            let data = row.get_ref(0)?.as_blob()?;
-            Ok(matcher.passes(data).then(|| StoredEvent { position, data: data.to_vec().into() }))
+            let data = row.get_ref(2)?.as_blob()?;
+            if !matcher.passes(data) {
+                return Ok(Ok(None));
+            }
+            let (id, timestamp) = (row.get_ref(0)?.as_str()?, from_micros(position.timestamp));
+            let completion = Completion { id, timestamp, domain: &query.domain, account };
+            if !is_intact(data, &row.get(1)?, &completion) {
+                return Ok(Err(Stop::Altered(position.seq)));
+            }
+            Ok(Ok(Some(StoredEvent { position, data: data.to_vec().into() })))
         };
         // An event that retention has taken since its position was read is not there any more.
         let passed = event.query_row([number(position.seq)], data).optional()?;
-        found.extend(passed.flatten());
+        found.extend(passed.transpose()?.flatten());
     }
     Ok(found)
 }

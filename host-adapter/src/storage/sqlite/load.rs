@@ -206,7 +206,10 @@ fn domains(connection: &Connection, directory: &Directory) -> Result<Vec<Domain>
     Ok(domains.into_values().collect())
 }
 
-fn meta<T: rusqlite::types::FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+pub(super) fn meta<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    key: &str,
+) -> rusqlite::Result<Option<T>> {
     connection.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()
 }
 

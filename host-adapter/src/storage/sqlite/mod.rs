@@ -14,6 +14,7 @@ mod deliveries;
 mod domains;
 mod endpoint_secrets;
 mod error;
+mod examine;
 mod facts;
 mod fresh;
 mod keys;
@@ -68,7 +69,10 @@ use crate::{
     secrets::{MasterKey, Secret},
 };
 
-pub use self::error::{OpenCause, OpenError};
+pub use self::{
+    error::{OpenCause, OpenError},
+    examine::Examined,
+};
 
 /// The database, in the data directory.
 const FILE: &str = "sealpost.db";
@@ -138,6 +142,7 @@ impl Sqlite {
         let (outbox, inboxes) = Outbox::new(settings.shards);
         let (commands, received) = mpsc::channel();
         let queue_size = u32::try_from(settings.queue_bytes >> 10).unwrap_or(u32::MAX).max(1);
+        let account = identity.account.clone();
         let inner = Inner {
             identity,
             epochs,
@@ -146,11 +151,12 @@ impl Sqlite {
             queue_size,
             published: Arc::new(Published::new(configured)),
             shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
-            readers: Readers::open(&path, settings.readers, fresh.shelf())?,
+            readers: Readers::open(&path, settings.readers, fresh.shelf(), account.clone())?,
             failure,
         };
         let writer = Writer {
             books: Books {
+                account,
                 token,
                 window,
                 fresh,
@@ -183,6 +189,11 @@ impl Sqlite {
     /// Whether there is a store in a data directory.
     pub(super) fn is_in(directory: &Path) -> bool {
         directory.join(FILE).exists()
+    }
+
+    pub(super) fn examine(directory: &Path, master_key: &MasterKey) -> Result<Examined, OpenError> {
+        examine::examine(directory, master_key)
+            .map_err(|cause| OpenError { directory: directory.to_owned(), cause })
     }
 
     pub(super) fn identity(&self) -> &Identity {

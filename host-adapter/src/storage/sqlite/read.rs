@@ -22,13 +22,19 @@ pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
     shelf: Shelf,
+    account: Arc<str>,
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize, shelf: Shelf) -> Result<Self, OpenCause> {
+    pub(super) fn open(
+        path: &Path,
+        count: usize,
+        shelf: Shelf,
+        account: Arc<str>,
+    ) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, shelf })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, shelf, account })
     }
 
     /// Closes the connections; reads that come later find a broken store.
@@ -43,13 +49,24 @@ impl Readers {
         domain: DomainId,
         query: EventQuery,
     ) -> Result<Vec<StoredEvent>, QueryError> {
-        let shelf = self.shelf.clone();
-        let listing = self.with(move |connection| match listing::read(connection, &shelf, domain, &query) {
-            Ok(events) => Ok(Some(events)),
-            Err(Stop::TooLong) => Ok(None),
-            Err(Stop::Failed(error)) => Err(error),
+        let (shelf, account) = (self.shelf.clone(), self.account.clone());
+        let listing = self.with(move |connection| {
+            match listing::read(connection, &shelf, (domain, &account), &query) {
+                Ok(events) => Ok(Ok(events)),
+                Err(Stop::TooLong) => Ok(Err(QueryError::TooLong)),
+                Err(Stop::Altered(seq)) => {
+                    tracing::error!(
+                        seq,
+                        domain = &*query.domain,
+                        "an event is not what was accepted, and is not shown; stop the server and run \
+                         `sealpost fsck`"
+                    );
+                    Ok(Err(StoreError::Broken.into()))
+                }
+                Err(Stop::Failed(error)) => Err(error),
+            }
         });
-        listing.await?.ok_or(QueryError::TooLong)
+        listing.await?
     }
 
     /// Runs one read on a thread where it may block.

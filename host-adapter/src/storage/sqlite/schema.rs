@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{OpenCause, checkpoint::checkpoint, facts};
+use crate::private;
 
 /// The migrations, in order. The file's `user_version` says how many of them it has seen. A migration
 /// that was released is never edited: a change of the schema is a new one.
@@ -37,6 +38,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -65536;",
     )?;
+    // The log is there from now on, and so must its name be. SQLite syncs that too, but goes on where it fails.
+    private::sync_directory_of(path).map_err(OpenCause::Directory)?;
     // Recovery takes what it can read for durable. A log whose sync once failed can be read from the
     // system's cache and not be on the disk; here it is synced, before anything is built on it.
     checkpoint(&connection, "TRUNCATE")?;
@@ -71,7 +74,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenCause> {
     Ok(connection)
 }
 
-fn migrate(connection: &Connection) -> Result<(), OpenCause> {
+/// How many migrations the file has seen: not more than there are.
+pub(super) fn version(connection: &Connection) -> Result<u32, OpenCause> {
     let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
     let (seen, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -82,6 +86,11 @@ fn migrate(connection: &Connection) -> Result<(), OpenCause> {
     if application != APPLICATION_ID && !empty {
         return Err(OpenCause::Foreign);
     }
+    Ok(seen)
+}
+
+fn migrate(connection: &Connection) -> Result<(), OpenCause> {
+    let seen = version(connection)?;
     for (version, migration) in (1_u32..).zip(MIGRATIONS).skip(seen as usize) {
         let transaction = begin(connection)?;
         transaction.execute_batch(migration.schema)?;

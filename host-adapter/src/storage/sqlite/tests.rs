@@ -7,6 +7,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 use sealpost_core::{Health, LegacyKind, Verdict, WebhookKind};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         AccountDraft, AccountEdit, Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent,
-        Retained, SecretOf, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
+        QueryError, Retained, SecretOf, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
@@ -394,6 +395,26 @@ async fn a_failed_write_breaks_the_store_for_good() {
 }
 
 #[tokio::test]
+async fn an_altered_event_is_neither_shown_nor_delivered() {
+    let stage = Fixture::sqlite(settings()).await;
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    stage.append(vec![event("one"), event("two")]).await;
+    let mut stage = restart(stage).await;
+    let replace = |stage: &Fixture, from: &str, to: &str| {
+        let alter = "UPDATE event SET data = CAST(replace(CAST(data AS TEXT), ?, ?) AS BLOB)";
+        assert_eq!(behind_its_back(stage).execute(alter, [from, to]), Ok(2));
+    };
+    replace(&stage, "\"one\"", "\"0ne\"");
+    assert_eq!(events_of(&stage.refill_after_backlog(&endpoint).await), ["two"]);
+    let shown = stage.store.events(query(stage.store.snapshot())).await;
+    assert_eq!(shown, Err(QueryError::Store(StoreError::Broken)));
+    assert_eq!(stage.store.accounting().pending(), 2, "it stays, for whoever restores it");
+
+    replace(&stage, "\"0ne\"", "\"one\"");
+    assert_eq!(stage.listed().await.len(), 2);
+}
+
+#[tokio::test]
 async fn retention_gives_file_space_back() {
     let stage = Fixture::sqlite(settings()).await;
     for number in 0..20 {
@@ -470,6 +491,7 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         let directory = tempfile::tempdir().unwrap();
         let file = Connection::open(directory.path().join("sealpost.db")).unwrap();
         file.execute_batch(dump).unwrap();
+        give_digests(&file);
         drop(file);
 
         let (store, inboxes) = open(directory.path(), &settings());
@@ -556,6 +578,20 @@ async fn a_withdrawal_from_all_domains_but_one_goes_on_after_a_kill() {
 /// The record of a delivery whose first attempt was acknowledged.
 fn acknowledged(delivery: &Delivery) -> Settled {
     Settled { id: delivery.id, verdict: Verdict::Acknowledged, attempts: 1, due: 0, health: Health::Up }
+}
+
+/// The events of the dumps were written by hand, with any digest.
+fn give_digests(file: &Connection) {
+    let mut events = file.prepare("SELECT seq, data FROM event").unwrap();
+    let mut rows = events.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let digest: [u8; 32] = Sha256::digest(row.get_ref(1).unwrap().as_blob().unwrap()).into();
+        file.execute(
+            "UPDATE event SET digest = ? WHERE seq = ?",
+            params![digest, row.get::<_, i64>(0).unwrap()],
+        )
+        .unwrap();
+    }
 }
 
 /// Closes a store and opens it again.
