@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls the library, says what went wrong, chooses the exit code.
 
 mod access;
+mod accounting;
 mod dev;
 mod domains;
 mod failure;
@@ -41,6 +42,7 @@ enum Command {
     Verify(verify::Args),
     Key(keys::Args),
     Domain(domains::Args),
+    Accounting(accounting::Args),
 }
 
 /// Runs the program with these arguments, the first of which is its own name.
@@ -62,6 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Key(args) => keys::run(&args),
         Command::Domain(args) => domains::run(&args),
+        Command::Accounting(args) => accounting::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -115,7 +115,7 @@ mod window;
 use std::{fmt, time::SystemTime};
 
 pub use account_webhook::{AccountWebhook, AccountWebhookId};
-pub use accounting::Accounting;
+pub use accounting::{Accounting, Balance};
 pub use delivery::{
     Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
 };

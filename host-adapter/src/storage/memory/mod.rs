@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, Position,
     QueryError, Retained, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
     event::{self, Fate},
@@ -229,6 +229,11 @@ impl Memory {
 
     pub(super) fn accounting(&self) -> Accounting {
         self.inner.tables().accounting
+    }
+
+    pub(super) fn balance(&self) -> Balance {
+        let tables = self.inner.tables();
+        Balance { counts: tables.accounting, pending: tables.pending.len() as u64 }
     }
 
     pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {

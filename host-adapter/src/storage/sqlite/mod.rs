@@ -56,7 +56,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, EndpointUrl, EventQuery, HookKind, Identity, Inbox, KeyError, NewEvent, QueryError,
     Retained, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     outbox::{Outbox, Published},
@@ -266,6 +266,10 @@ impl Sqlite {
 
     pub(super) fn accounting(&self) -> Accounting {
         self.counts().accounting
+    }
+
+    pub(super) async fn balance(&self) -> Result<Balance, StoreError> {
+        self.inner.readers.balance().await
     }
 
     pub(super) async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {
