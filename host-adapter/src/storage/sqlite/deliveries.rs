@@ -11,7 +11,7 @@ use super::{
 };
 use crate::storage::{
     Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Settled, ToShard,
-    wall_millis,
+    steady_millis,
 };
 
 /// Rows that one slice of a cancellation looks at.
@@ -90,7 +90,7 @@ pub(super) fn refill(
     (endpoint, room): (EndpointId, u32),
 ) -> rusqlite::Result<()> {
     let Some(endpoint) = directory.endpoint(endpoint) else { return Ok(()) };
-    let now = wall_millis();
+    let now = steady_millis();
     let (deliveries, cancelled) = due(connection, books, directory, endpoint, (room, now))?;
     for id in cancelled {
         connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id.cast_signed()])?;

@@ -23,6 +23,7 @@ mod lock;
 mod read;
 mod retention;
 mod schema;
+mod steps;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -53,6 +54,7 @@ use self::{
     fresh::Fresh,
     lock::Disk,
     read::Readers,
+    steps::Steps,
     writer::Writer,
 };
 use super::{
@@ -120,6 +122,7 @@ impl Sqlite {
         let identity = load::identity(&connection, master_key)?;
         let configured = load::directory(&connection, master_key, settings.caps())?;
         let token = load::fence(&connection)?;
+        let steps = Steps::open(&connection)?;
         let (accounting, last) = load::counters(&connection)?;
         let mut window = Window::new(Limits {
             quota: settings.quota,
@@ -166,6 +169,7 @@ impl Sqlite {
             shown: inner.shown.clone(),
             checkpointer,
             alarm,
+            steps,
             linger: settings.outcome_linger.min(MAX_LINGER),
             kept: None,
             cancel_again: None,
