@@ -1,0 +1,103 @@
+//! The endpoints, and what they have seen: the other half of the truth.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sealpost_tests::{Api, Receiver, Reply};
+
+/// A delivery, as the receiver knows it: a path and the event's id.
+pub(crate) type Key = (&'static str, String);
+
+/// The paths of each webhook, in the order of its URLs. What comes behind them is dead.
+const WEBHOOKS: [(&str, &[&str]); 2] =
+    [("opened", &["/healthy", "/slow", "/flaky"]), ("clicked", &["/refuses", "/closes"])];
+
+/// Sets the webhooks; `clicked` has the dead URL too.
+pub(crate) fn subscribe(api: &Api, receiver: &Receiver, dead: &str) {
+    for (kind, paths) in WEBHOOKS {
+        let mut urls: Vec<_> = paths.iter().map(|path| receiver.url(path)).collect();
+        urls.extend((kind == "clicked").then(|| dead.to_owned()));
+        let _ = api.subscribe(kind, &urls).expect(200);
+    }
+}
+
+/// The delivery to this place in the fan-out of an event; `None` for the dead endpoint.
+pub(crate) fn key(kind: &str, place: usize, id: String) -> Option<Key> {
+    let (_, paths) = WEBHOOKS.into_iter().find(|(known, _)| *known == kind)?;
+    Some((paths.get(place)?, id))
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Witness(Arc<Mutex<BTreeMap<Key, Seen>>>);
+
+#[derive(Default)]
+struct Seen {
+    attempts: usize,
+    /// Attempts that were answered with an end: 200 or 406.
+    ends: usize,
+}
+
+impl Witness {
+    pub(crate) fn receiver(&self) -> Receiver {
+        let witness = self.clone();
+        Receiver::start().deciding(move |request| witness.answer(&request.path, request.event_id()))
+    }
+
+    fn answer(&self, path: &str, id: String) -> Reply {
+        let mut paths = WEBHOOKS.into_iter().flat_map(|(_, paths)| paths.iter().copied());
+        let path = paths.find(|known| *known == path).expect("a known path");
+        let sum: usize = id.bytes().map(usize::from).sum();
+        let mut seen = self.0.lock().expect("no panic");
+        let seen = seen.entry((path, id)).or_default();
+        seen.attempts += 1;
+        let reply = match path {
+            "/slow" => Reply::After(Duration::from_millis(20), 200),
+            "/flaky" if sum.is_multiple_of(3) && seen.attempts <= 2 => Reply::Status(500),
+            "/closes" if sum.is_multiple_of(4) && seen.attempts == 1 => Reply::Close,
+            "/refuses" => Reply::Status(406),
+            _ => Reply::Status(200),
+        };
+        seen.ends += usize::from(!matches!(reply, Reply::Status(500) | Reply::Close));
+        reply
+    }
+
+    /// After a kill: deliveries that were answered with an end and are nevertheless pending are to be made again, and
+    /// nothing else is. Notes how often each has ended so far, and counts by path those that the kill has added.
+    pub(crate) fn excuse(
+        &self,
+        pending: &[Key],
+        excused: &mut BTreeMap<Key, usize>,
+    ) -> BTreeMap<&'static str, usize> {
+        let seen = self.0.lock().expect("no panic");
+        let mut lost = BTreeMap::new();
+        for key in pending {
+            let ends = seen.get(key).map_or(0, |seen| seen.ends);
+            let before = if ends > 0 { excused.insert(key.clone(), ends).unwrap_or(0) } else { 0 };
+            *lost.entry(key.0).or_default() += ends - before;
+        }
+        lost
+    }
+
+    /// Every event has arrived wherever it was to arrive, and was answered with an end once more than is excused, no
+    /// less and no more. How many attempts were repeated.
+    pub(crate) fn assert_all_arrived(
+        &self,
+        accepted: &[(String, &'static str)],
+        excused: &BTreeMap<Key, usize>,
+    ) -> usize {
+        let seen = self.0.lock().expect("no panic");
+        let mut repeated = 0;
+        for (id, kind) in accepted {
+            let (_, paths) = WEBHOOKS.into_iter().find(|(known, _)| known == kind).expect("a known kind");
+            for path in paths {
+                let key = (*path, id.clone());
+                let ends = seen.get(&key).map_or(0, |seen| seen.ends);
+                let allowed = 1 + excused.get(&key).copied().unwrap_or(0);
+                assert!((1..=allowed).contains(&ends), "{id} at {path}: {ends} of at most {allowed} ends");
+                repeated += ends - 1;
+            }
+        }
+        repeated
+    }
+}
