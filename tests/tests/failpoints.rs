@@ -1,9 +1,14 @@
-//! The two moments at which nobody can know how far the other side has come. A preloaded library kills the released
-//! program at exactly these.
+//! The moments at which nobody can know how far the other side has come. A preloaded library kills the released
+//! program at exactly these, or another program keeps it from committing.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
 use sealpost_tests::calls::{event, events};
 use sealpost_tests::tools::{GCC, available};
-use sealpost_tests::{Failpoint, Receiver, Server};
+use sealpost_tests::{Failpoint, Receiver, Reply, Request, Server};
 
 #[test]
 fn a_kill_between_the_receivers_200_and_our_commit_repeats_one_attempt_with_the_same_event() {
@@ -78,4 +83,37 @@ fn a_kill_between_commit_and_answer_makes_one_event_without_an_id_by_its_idempot
         let event = r#"{"event":"opened","recipient":"alice@example.net"}"#;
         a_client_that_repeats_itself_makes_one_event(&key, event);
     }
+}
+
+#[test]
+fn while_no_outcome_can_be_committed_no_more_attempts_begin_than_may_be_in_flight() {
+    const EVENTS: usize = 100;
+    const IN_FLIGHT: usize = 8;
+    let mut server = Server::start();
+    let receiver = Receiver::start().otherwise(Reply::After(Duration::from_millis(100), 200));
+    let _ = server.api().subscribe("opened", &[receiver.url("/")]).expect(200);
+    let lines: Vec<_> = (0..EVENTS).map(|id| event("opened", &format!("e{id}"))).collect();
+    let _ = server.api().post(&events(""), "application/x-ndjson", lines.join("\n")).expect(200);
+    let _ = receiver.wait_for(20);
+
+    let other = Connection::open(server.data().join("sealpost.db")).expect("a database");
+    other.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let locked = receiver.requests().len();
+    thread::sleep(Duration::from_secs(1));
+    let begun = receiver.requests().len() - locked;
+    server.kill9();
+    drop(other);
+    server.restart();
+
+    assert!(begun <= IN_FLIGHT, "{begun} attempts began that could not be recorded");
+    let arrived = |requests: &[Request]| BTreeSet::from_iter(requests.iter().map(Request::event_id)).len();
+    let mut requests = receiver.wait_for(EVENTS);
+    while arrived(&requests) < EVENTS {
+        requests = receiver.wait_for(requests.len() + 1);
+    }
+    assert!(server.sigterm().success());
+    let repeated = receiver.requests().len() - EVENTS;
+    assert!(repeated <= IN_FLIGHT, "{repeated} were repeated");
+    assert_eq!(server.accounting().acknowledged, EVENTS as u64);
 }

@@ -52,7 +52,7 @@ impl Witness {
         let seen = seen.entry((path, id)).or_default();
         seen.attempts += 1;
         let reply = match path {
-            "/slow" => Reply::After(Duration::from_millis(20), 200),
+            "/slow" => Reply::After(Duration::from_millis(30), 200),
             "/flaky" if sum.is_multiple_of(3) && seen.attempts <= 2 => Reply::Status(500),
             "/closes" if sum.is_multiple_of(4) && seen.attempts == 1 => Reply::Close,
             "/refuses" => Reply::Status(406),
