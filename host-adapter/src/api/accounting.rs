@@ -50,7 +50,7 @@ struct Shown<'a> {
 /// Where every delivery is
 ///
 /// The counts are those of the whole life of the store, also of events that were removed since. Whoever asks has
-/// every pending delivery counted, one by one: about a second for ten million. One such count runs at a time.
+/// every pending delivery counted: some tenths of a second for ten million. One such count runs at a time.
 #[utoipa::path(
     get, path = "/v5/accounts/accounting", tag = "Account", operation_id = "showAccounting",
     responses((status = 200, body = Shown), (status = 403), (status = 503)),

@@ -36,13 +36,18 @@ pub(super) struct Steps {
 impl Steps {
     /// Moves everything that waits to the steady clock of this process.
     pub(super) fn open(connection: &Connection) -> Result<Self, OpenCause> {
-        let now = Sight::now();
+        Self::open_at(connection, Sight::now())
+    }
+
+    fn open_at(connection: &Connection, now: Sight) -> Result<Self, OpenCause> {
         let write = begin(connection)?;
         if let Some(note) = Sight::read(&write)? {
             let shift = now.shift_from(note);
             if shift.unsigned_abs() >= TOLERANCE {
                 tracing::warn!(milliseconds = shift, "the clock was set; what waits is moved with it");
-                write.execute("UPDATE pending SET due = due + ?", [shift])?;
+                // What is due by both clocks may stay, and a long backlog does.
+                let due = now.steady.min(now.steady.saturating_sub(shift));
+                write.execute("UPDATE pending SET due = due + ? WHERE due > ?", [shift, due])?;
             }
         }
         now.write(&write)?;
@@ -92,6 +97,7 @@ impl Sight {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -126,6 +132,24 @@ mod tests {
     fn a_clock_that_was_set_back_between_two_lives_makes_nothing_late() {
         assert_eq!(started(90 * DAY).shift_from(noted(0)), -10 * DAY);
         assert_eq!(started(90 * DAY).shift_from(noted(HOUR)), -10 * DAY);
+    }
+
+    #[test]
+    fn what_is_due_by_both_clocks_stays() {
+        for (ahead, moved) in [(9 * HOUR, [-2, 10]), (-HOUR, [-2, 0])] {
+            let store = Connection::open_in_memory().expect("a database");
+            let tables = "CREATE TABLE meta (key PRIMARY KEY, value); CREATE TABLE pending (due)";
+            store.execute_batch(tables).expect("tables");
+            noted(ahead).write(&store).expect("a note");
+            for hours in [-2, 1] {
+                let due = 100 * DAY + hours * HOUR;
+                store.execute("INSERT INTO pending VALUES (?)", [due]).expect("a row");
+            }
+            Steps::open_at(&store, started(100 * DAY + ahead)).expect("a store");
+            let mut rows = store.prepare("SELECT due FROM pending").expect("a table");
+            let hours = rows.query_map([], |row| Ok((row.get::<_, i64>(0)? - 100 * DAY) / HOUR));
+            assert_eq!(hours.expect("rows").map(Result::unwrap).collect::<Vec<_>>(), moved);
+        }
     }
 
     #[test]
