@@ -29,8 +29,11 @@ pub(super) struct Sight {
 
 /// Looks at the clocks for the writer.
 pub(super) struct Steps {
+    /// As it was noted.
     ahead: i64,
     at: Instant,
+    /// Not before this, after trouble that passes.
+    again: Option<Instant>,
 }
 
 impl Steps {
@@ -52,17 +55,25 @@ impl Steps {
         }
         now.write(&write)?;
         write.commit()?;
-        Ok(Self { ahead: now.ahead, at: Instant::now() })
+        Ok(Self { ahead: now.ahead, at: Instant::now(), again: None })
     }
 
     /// What is to be noted now, if anything: the clock was set, or the note is old and something waits.
     pub(super) fn to_note(&self, waits: bool) -> Option<Sight> {
+        if self.again.is_some_and(|again| again > Instant::now()) {
+            return None;
+        }
         let set = wall_ahead().abs_diff(self.ahead) >= TOLERANCE;
         (set || waits && self.at.elapsed() >= EVERY).then(Sight::now)
     }
 
+    /// The note could not be written; nobody else is to wait for it again and again.
+    pub(super) fn postpone(&mut self) {
+        self.again = Some(Instant::now() + EVERY);
+    }
+
     pub(super) fn noted(&mut self, sight: Sight) {
-        *self = Self { ahead: sight.ahead, at: Instant::now() };
+        *self = Self { ahead: sight.ahead, at: Instant::now(), again: None };
     }
 }
 

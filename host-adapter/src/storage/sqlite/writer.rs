@@ -191,9 +191,9 @@ impl Writer {
     fn note_step(&mut self) -> Result<(), Broken> {
         let pending = self.books.counts.accounting.pending() > 0;
         if let Some(sight) = self.steps.to_note(pending) {
-            // Where the disk is full it is tried again in a moment; until then the old note is the best there is.
-            if self.transact(|connection, _| sight.write(connection))?.is_ok() {
-                self.steps.noted(sight);
+            match self.transact(|connection, _| sight.write(connection))? {
+                Ok(()) => self.steps.noted(sight),
+                Err(_) => self.steps.postpone(),
             }
         }
         Ok(())
