@@ -167,6 +167,7 @@ fn a_stop_under_load_lets_attempts_end_and_keeps_the_rest() {
         (BTreeSet::from_iter(accepted), told, took)
     });
 
+    println!("stopped in {took:?}");
     assert!(took < Duration::from_secs(longest), "{took:?}");
     let arrived: usize = receivers.iter().map(|receiver| receiver.requests().len()).sum();
     assert!(arrived < 3 * accepted.len(), "{arrived} of three times {}: no load", accepted.len());

@@ -51,7 +51,7 @@ impl Submitter {
 
     fn new_event(&mut self) -> (String, &'static str) {
         self.next += 1;
-        let kind = if self.random.below(2) == 0 { "opened" } else { "clicked" };
+        let kind = ["opened", "opened", "clicked", "clicked", "delivered"][self.random.below(5) as usize];
         (format!("s{}-{}", self.name, self.next), kind)
     }
 }

@@ -60,7 +60,7 @@ fn nothing_is_lost_and_nothing_half_stored_over_many_kills_under_load() {
     let mut server = Server::with(&SETTINGS);
     let witness = Witness::default();
     let receiver = witness.receiver();
-    let dead = format!("http://{}/", Receiver::start().stop());
+    let dead = format!("http://{}", Receiver::start().stop());
     witness::subscribe(&server.api(), &receiver, &dead);
     let mut submitters: Vec<_> =
         (0..SUBMITTERS).map(|name| Submitter::new(name, Random::new(random.below(1 << 32)))).collect();
@@ -83,7 +83,7 @@ fn nothing_is_lost_and_nothing_half_stored_over_many_kills_under_load() {
     for round in 0..rounds {
         let (span, quiet) = (Duration::from_millis(10 + random.below(300)), random.below(3) == 0);
         under_load(&mut server, &mut submitters, |server| {
-            thread::sleep(span);
+            witness::withdraw_for(span, &server.api(), &dead);
             if !quiet {
                 server.kill9();
             }
@@ -108,6 +108,9 @@ fn nothing_is_lost_and_nothing_half_stored_over_many_kills_under_load() {
     under_load(&mut server, &mut submitters, |_| thread::sleep(Duration::from_millis(200)));
     let accounting = settled(&server);
     assert_eq!(accounting["balances"], true, "{accounting}");
+    for end in ["acknowledged", "refused", "exhausted", "cancelled"] {
+        assert!(accounting[end].as_u64() > Some(0), "{accounting}");
+    }
     assert!(server.sigterm().success());
     let books = Books::read(server.data());
     books.assert_whole();

@@ -2,23 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use sealpost_tests::calls::webhooks;
 use sealpost_tests::{Api, Receiver, Reply};
 
 /// A delivery, as the receiver knows it: a path and the event's id.
 pub(crate) type Key = (&'static str, String);
 
 /// The paths of each webhook, in the order of its URLs. What comes behind them is dead.
-const WEBHOOKS: [(&str, &[&str]); 2] =
-    [("opened", &["/healthy", "/slow", "/flaky"]), ("clicked", &["/refuses", "/closes"])];
+const WEBHOOKS: [(&str, &[&str]); 3] =
+    [("opened", &["/healthy", "/slow", "/flaky"]), ("clicked", &["/refuses", "/closes"]), ("delivered", &[])];
 
-/// Sets the webhooks; `clicked` has the dead URL too.
+/// Sets the webhooks; `clicked` has a dead URL too, and `delivered` another one alone.
 pub(crate) fn subscribe(api: &Api, receiver: &Receiver, dead: &str) {
     for (kind, paths) in WEBHOOKS {
         let mut urls: Vec<_> = paths.iter().map(|path| receiver.url(path)).collect();
-        urls.extend((kind == "clicked").then(|| dead.to_owned()));
+        urls.extend((kind != "opened").then(|| format!("{dead}/{kind}")));
         let _ = api.subscribe(kind, &urls).expect(200);
+    }
+}
+
+/// Takes the webhook `delivered` away, which cancels what waits for it, and sets it again, for this time or until
+/// nobody answers.
+pub(crate) fn withdraw_for(span: Duration, api: &Api, dead: &str) {
+    let until = Instant::now() + span;
+    let url = format!("{dead}/delivered");
+    let set = [("id", "delivered"), ("url", url.as_str())];
+    while Instant::now() < until {
+        // The kill before may have come between the two, so that either may find nothing to do.
+        let withdrawn = api.try_send("DELETE", &webhooks("/delivered"), None, &[]);
+        let set = withdrawn.map(|_| api.multipart("POST", &webhooks(""), &set));
+        assert!(set.is_ok_and(|answer| answer.status < 500), "the server is there");
+        thread::sleep(Duration::from_millis(40));
     }
 }
 
