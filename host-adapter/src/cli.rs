@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls the library, says what went wrong, chooses the exit code.
 
 mod access;
+mod accounting;
 mod dev;
 mod domains;
 mod failure;
@@ -43,6 +44,7 @@ enum Command {
     Key(keys::Args),
     Domain(domains::Args),
     Fsck(fsck::Args),
+    Accounting(accounting::Args),
 }
 
 /// Runs the program with these arguments, the first of which is its own name.
@@ -65,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(args) => keys::run(&args),
         Command::Domain(args) => domains::run(&args),
         Command::Fsck(args) => fsck::run(&args),
+        Command::Accounting(args) => accounting::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -62,7 +62,11 @@ struct State {
     requests: Vec<Request>,
     script: VecDeque<Reply>,
     otherwise: Reply,
+    decide: Option<Arc<Decide>>,
 }
+
+/// Says how to answer a request.
+type Decide = dyn Fn(&Request) -> Reply + Send + Sync;
 
 impl Receiver {
     /// On a free port of 127.0.0.1.
@@ -82,7 +86,12 @@ impl Receiver {
     pub fn start_at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
-        let state = State { requests: Vec::new(), script: VecDeque::new(), otherwise: Reply::Status(200) };
+        let state = State {
+            requests: Vec::new(),
+            script: VecDeque::new(),
+            otherwise: Reply::Status(200),
+            decide: None,
+        };
         let shared = Arc::new(Shared {
             stopped: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
@@ -107,6 +116,26 @@ impl Receiver {
     pub fn otherwise(self, reply: Reply) -> Self {
         self.shared.lock().otherwise = reply;
         self
+    }
+
+    /// Answers every request as this function says, which is called when the request is whole, and keeps none: for
+    /// tests with more of them than memory should hold.
+    #[must_use]
+    pub fn deciding(self, decide: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        self.shared.lock().decide = Some(Arc::new(decide));
+        self
+    }
+
+    /// Waits until every connection has ended: whatever a sender that is gone had sent is seen then.
+    ///
+    /// # Panics
+    /// If one has not after 20 s.
+    pub fn wait_until_quiet(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.shared.connections.load(Ordering::SeqCst) > 0 {
+            assert!(Instant::now() < until, "connections stay open");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Stops and gives the address away: nothing is answered and connections are refused from now on.
@@ -239,11 +268,15 @@ impl Shared {
         let mut reader = BufReader::new(reading);
         while self.readable(&mut reader) {
             let Some(request) = read(&mut reader) else { return };
-            let reply = {
-                let mut state = self.lock();
-                state.requests.push(request);
-                let otherwise = state.otherwise.clone();
-                state.script.pop_front().unwrap_or(otherwise)
+            let decide = self.lock().decide.clone();
+            let reply = match decide {
+                Some(decide) => decide(&request),
+                None => {
+                    let mut state = self.lock();
+                    state.requests.push(request);
+                    let otherwise = state.otherwise.clone();
+                    state.script.pop_front().unwrap_or(otherwise)
+                }
             };
             self.arrived.notify_all();
             if !self.answer(&mut stream, reply) {

@@ -52,7 +52,26 @@ impl Server {
     /// If it does not start.
     #[must_use]
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        Self::run(&["serve"], settings)
+        Self::within(&[], settings)
+    }
+
+    /// Like [`Self::with`], with more variables in the environment of the process.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn within(environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepared(&["serve"], settings);
+        server.environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        server.restart();
+        server
+    }
+
+    /// A server that has never run; [`Self::restart`] starts it.
+    #[must_use]
+    pub fn before_its_first_start(settings: &[(&str, &str)]) -> Self {
+        Self::prepared(&["serve"], settings)
     }
 
     /// `sealpost dev` with these arguments and settings.
@@ -61,10 +80,12 @@ impl Server {
     /// If it does not start.
     #[must_use]
     pub fn dev(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
-        Self::run(&[&["dev"], arguments].concat(), settings)
+        let mut server = Self::prepared(&[&["dev"], arguments].concat(), settings);
+        server.restart();
+        server
     }
 
-    fn run(command: &[&str], more: &[(&str, &str)]) -> Self {
+    fn prepared(command: &[&str], more: &[(&str, &str)]) -> Self {
         let usual = [
             ("keys.api", API_KEY),
             ("keys.signing", SIGNING_KEY),
@@ -79,9 +100,7 @@ impl Server {
         let data = TempDir::new().expect("a temporary directory");
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         let environment = Vec::new();
-        let mut server = Self { command, settings: settings.collect(), environment, data, running: None };
-        server.restart();
-        server
+        Self { command, settings: settings.collect(), environment, data, running: None }
     }
 
     /// Starts the server again on the same data, after [`Self::kill9`] or [`Self::sigterm`]. The port is
@@ -100,6 +119,29 @@ impl Server {
     /// Its log, and that it has ended, if it ends before it listens.
     pub fn try_restart(&mut self) -> Result<(), Vec<String>> {
         self.kill9();
+        self.running = Some(Running::of(&mut self.program())?);
+        Ok(())
+    }
+
+    /// Starts the server again and kills it after this time, wherever it is by then.
+    ///
+    /// # Panics
+    /// If the program cannot be run.
+    pub fn kill9_while_starting(&mut self, after: Duration) {
+        self.kill9();
+        let mut child = self
+            .program()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(after);
+        child.kill().expect("it is ours");
+        let _ = child.wait();
+    }
+
+    fn program(&self) -> Command {
         let mut command = sealpost();
         command.args(&self.command).env("SEALPOST_SERVER_LISTEN", "127.0.0.1:0");
         if self.command == ["serve"] {
@@ -109,8 +151,7 @@ impl Server {
             command.env(format!("SEALPOST_{}", key.replace('.', "_").to_uppercase()), value);
         }
         command.envs(self.environment.iter().cloned());
-        self.running = Some(Running::of(&mut command)?);
-        Ok(())
+        command
     }
 
     /// Gives the program these further variables, instead of earlier ones, from the next [`Self::restart`] on.
@@ -170,6 +211,19 @@ impl Server {
                 return status;
             }
             assert!(Instant::now() < until, "the server did not drain: {}", running.log.all().join("\n"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the process has ended by itself, or by a signal.
+    ///
+    /// # Panics
+    /// If it is not running, or goes on for 30 s.
+    pub fn wait_for_kill(&mut self) {
+        let mut running = self.running.take().expect("a running server");
+        let until = Instant::now() + PATIENCE;
+        while running.child.try_wait().expect("the server's status").is_none() {
+            assert!(Instant::now() < until, "the server lives: {}", running.log.all().join("\n"));
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -4,35 +4,18 @@
 use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::{Receiver, Reply, Server};
+use sealpost_tests::{Random, Receiver, Reply, Server};
 
 const ROUNDS: u32 = 5;
 
-/// Xorshift: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn from_environment() -> Self {
-        let seed = std::env::var("SEALPOST_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok());
-        Self(seed.unwrap_or(0x5ea1))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn reply(&mut self) -> Reply {
-        match self.below(20) {
-            0 => Reply::Hang,
-            1 => Reply::Close,
-            2..=5 => Reply::Status(500),
-            6 => Reply::Status(406),
-            7 => Reply::After(Duration::from_millis(self.below(80)), 200),
-            _ => Reply::Status(200),
-        }
+fn reply(random: &mut Random) -> Reply {
+    match random.below(20) {
+        0 => Reply::Hang,
+        1 => Reply::Close,
+        2..=5 => Reply::Status(500),
+        6 => Reply::Status(406),
+        7 => Reply::After(Duration::from_millis(random.below(80)), 200),
+        _ => Reply::Status(200),
     }
 }
 
@@ -57,7 +40,7 @@ fn send_for(span: Duration, server: &Server, random: &mut Random, first: usize) 
 
 #[test]
 fn every_delivery_ends_exactly_once_whatever_happens() {
-    let mut random = Random::from_environment();
+    let mut random = Random::from_environment("SEALPOST_CHAOS_SEED", 0x5ea1);
     let mut server = Server::with(&[
         ("delivery.schedule", "20ms,40ms,60ms"),
         ("delivery.deadline", "100ms"),
@@ -68,7 +51,7 @@ fn every_delivery_ends_exactly_once_whatever_happens() {
         ("delivery.shards", "2"),
         ("server.drain_deadline", "50ms"),
     ]);
-    let receivers = [(); 2].map(|()| Receiver::start().answering((0..2000).map(|_| random.reply())));
+    let receivers = [(); 2].map(|()| Receiver::start().answering((0..2000).map(|_| reply(&mut random))));
     let dead = format!("http://{}/", Receiver::start().stop());
     let urls = [receivers[0].url("/"), receivers[1].url("/"), dead];
     let _ = server.api().subscribe("opened", &urls).expect(200);

@@ -1,12 +1,14 @@
 //! What was accepted is delivered, however the server ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::{API_KEY, Api, Receiver, Reply, Server, sealpost};
+use sealpost_tests::{API_KEY, Api, Receiver, Reply, Server, extent, sealpost};
 
 /// Long enough for every test here to come to its end.
 const PATIENT: (&str, &str) =
@@ -135,38 +137,98 @@ fn over_many_kills_a_client_that_repeats_itself_gets_everything_delivered() {
 
 #[test]
 fn a_stop_under_load_lets_attempts_end_and_keeps_the_rest() {
-    let mut server = Server::with(&[PATIENT]);
-    let receiver = Receiver::start().otherwise(Reply::After(Duration::from_millis(30), 200));
-    let _ = server.api().subscribe("opened", &[receiver.url("/a")]).expect(200);
-    let api = server.api();
+    // What the contract says holds with the settings that are the default; a hanging attempt takes its deadline.
+    let (deadline, longest) = extent(("3s", 8), ("10s", 15));
+    let mut server = Server::with(&[PATIENT, ("delivery.deadline", deadline)]);
+    let paths = [("/a", 5), ("/b", 100), ("/c", 1500)];
+    let receivers = paths
+        .map(|(_, millis)| Receiver::start().otherwise(Reply::After(Duration::from_millis(millis), 200)));
+    let urls: Vec<_> = receivers.iter().zip(paths).map(|(receiver, (path, _))| receiver.url(path)).collect();
+    let _ = server.api().subscribe("opened", &urls).expect(200);
+    let hanging = Receiver::start().otherwise(Reply::Hang);
+    let _ = server.api().subscribe("clicked", &[hanging.url("/")]).expect(200);
+    let _ = server.api().submit(&event("clicked", "hangs")).expect(200);
     let stopping = AtomicBool::new(false);
 
-    let accepted = thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            let mut accepted = BTreeSet::new();
-            while !stopping.load(Ordering::Relaxed) {
-                let id = format!("e{}", accepted.len());
-                let body = event("opened", &id);
-                let Ok(answer) = api.try_send("POST", &events(""), Some("application/json"), body.as_bytes())
-                else {
-                    break;
-                };
-                let _ = answer.expect(200);
-                accepted.insert(id);
-            }
-            accepted
-        });
-        let _ = receiver.wait_for(15);
+    let (accepted, told, took) = thread::scope(|scope| {
+        let submitters: Vec<_> = (0..3)
+            .map(|name| {
+                let (api, stopping) = (server.api(), &stopping);
+                scope.spawn(move || submit_until(&api, stopping, name))
+            })
+            .collect();
+        let _ = (receivers[0].wait_for(60), receivers[2].wait_for(2), hanging.wait_for(1));
+        let told = Instant::now();
         assert!(server.sigterm().success());
+        let took = told.elapsed();
         stopping.store(true, Ordering::Relaxed);
-        client.join().expect("every answer is a 200")
+        let accepted =
+            submitters.into_iter().flat_map(|submitter| submitter.join().expect("answers are 200s"));
+        (BTreeSet::from_iter(accepted), told, took)
     });
 
-    let arrived = receiver.requests().len();
-    assert!(arrived < accepted.len(), "{arrived} of {}: no load", accepted.len());
+    println!("stopped in {took:?}");
+    assert!(took < Duration::from_secs(longest), "{took:?}");
+    let arrived: usize = receivers.iter().map(|receiver| receiver.requests().len()).sum();
+    assert!(arrived < 3 * accepted.len(), "{arrived} of three times {}: no load", accepted.len());
+    for receiver in &receivers {
+        assert_none_begins(receiver, told);
+    }
+    let _ = hanging.stop();
     server.restart();
-    let arrived = arrivals(&receiver, &["/a"], &accepted);
-    assert!(arrived.values().all(|times| *times == 1), "a drain repeats nothing: {arrived:?}");
+    for (receiver, (path, _)) in receivers.iter().zip(paths) {
+        if path != "/c" {
+            let arrived = arrivals(receiver, &[path], &accepted);
+            assert!(arrived.values().all(|times| *times == 1), "a drain repeats nothing: {arrived:?}");
+        }
+    }
+    // The slow one would take minutes for all of it; what came twice would have come early on.
+    let slow = receivers[2].requests();
+    let ids = BTreeSet::from_iter(slow.iter().map(sealpost_tests::Request::event_id));
+    assert_eq!(ids.len(), slow.len(), "a drain repeats nothing");
+}
+
+#[test]
+fn a_stop_starts_no_attempt_while_a_request_is_still_under_way() {
+    let mut server = Server::with(&[PATIENT, ("server.drain_deadline", "6s")]);
+    let receiver = Receiver::start().otherwise(Reply::After(Duration::from_millis(20), 200));
+    let _ = server.api().subscribe("opened", &[receiver.url("/")]).expect(200);
+    let accepted = submit(&server.api(), 0..2000);
+    // It keeps the listener for half of the deadline.
+    let address = server.url("").split_off("http://".len());
+    let mut request = TcpStream::connect(address).expect("a connection");
+    request.write_all(b"POST /v3/example.com/events HTTP/1.1\r\nHost: h\r\nContent-Le").expect("a server");
+    let _ = receiver.wait_for(20);
+
+    let told = Instant::now();
+    assert!(server.sigterm().success());
+
+    assert!(told.elapsed() >= Duration::from_millis(2900), "the request did not keep it");
+    assert!(receiver.requests().len() < accepted.len(), "no load");
+    assert_none_begins(&receiver, told);
+}
+
+/// Submits one event after the other until told to stop, or until nobody answers; the ids that were accepted.
+fn submit_until(api: &Api, stopping: &AtomicBool, name: usize) -> Vec<String> {
+    let mut accepted = Vec::new();
+    while !stopping.load(Ordering::Relaxed) {
+        let id = format!("s{name}-{}", accepted.len());
+        let body = event("opened", &id);
+        let Ok(answer) = api.try_send("POST", &events(""), Some("application/json"), body.as_bytes()) else {
+            break;
+        };
+        let _ = answer.expect(200);
+        accepted.push(id);
+        thread::sleep(Duration::from_millis(15));
+    }
+    accepted
+}
+
+/// No attempt arrives after the server was told to stop, but for those that were on their way.
+fn assert_none_begins(receiver: &Receiver, told: Instant) {
+    const ON_THEIR_WAY: Duration = Duration::from_secs(1);
+    let late = receiver.requests().iter().filter(|request| request.at > told + ON_THEIR_WAY).count();
+    assert_eq!(late, 0, "attempts began after the order to stop");
 }
 
 #[test]

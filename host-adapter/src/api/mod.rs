@@ -5,6 +5,7 @@
 //! `#[utoipa::path]`, and its name in a `routes!`: see `document`.
 
 mod account_webhooks;
+mod accounting;
 mod auth;
 mod base_url;
 mod body;
@@ -233,6 +234,7 @@ pub fn router(app: App) -> Router {
 fn keyed() -> Routes {
     Routes::new()
         .merge(account_webhooks::routes())
+        .merge(accounting::routes())
         .merge(domains::routes())
         .merge(events::routes())
         .merge(keys::routes())

@@ -90,7 +90,7 @@ async fn what_concerns_the_account_is_forbidden_to_the_key_of_a_domain() {
     let of_account =
         |path: &str| ["/v1/keys", "/v1/webhooks", "/v5/"].iter().any(|start| path.starts_with(start));
     let routes: Vec<_> = ROUTES.into_iter().filter(|(_, path)| of_account(path)).collect();
-    assert_eq!(routes.len(), 13);
+    assert_eq!(routes.len(), 14);
     for (method, path) in
         routes.into_iter().chain([("POST", "/v3/domains"), ("DELETE", "/v3/domains/a.test")])
     {

@@ -21,7 +21,7 @@ use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// Every route that wants a key: its method and its path.
-pub(super) const ROUTES: [(&str, &str); 37] = [
+pub(super) const ROUTES: [(&str, &str); 38] = [
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/x"),
@@ -40,6 +40,7 @@ pub(super) const ROUTES: [(&str, &str); 37] = [
     ("GET", "/v4/domains/{domain}"),
     ("PUT", "/v3/domains/{domain}"),
     ("DELETE", "/v3/domains/{domain}"),
+    ("GET", "/v5/accounts/accounting"),
     ("GET", "/v5/accounts/http_signing_key"),
     ("POST", "/v5/accounts/http_signing_key"),
     ("POST", "/v1/analytics/logs"),

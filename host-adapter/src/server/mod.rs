@@ -3,8 +3,8 @@
 //! ```text
 //! listener → api → ingest → storage → shard → transport
 //! ```
-//! Stopping goes the same way: the listener first, so that nothing new is accepted and requests under way are
-//! answered; then the shards, which let attempts in flight end; the store last, when everything that is known
+//! At the order to stop the listener accepts nothing new and lets requests under way be answered, while the shards
+//! start no attempt any more and let those in flight end; the store is closed last, when everything that is known
 //! has been committed. All of it within `server.drain_deadline`, half of which the requests may take.
 //!
 //! A part that ends by itself, by a panic most likely, ends the server: a supervisor starts it anew.
@@ -55,7 +55,7 @@ pub struct Running {
     first_keys: Option<FirstKeys>,
     drain_deadline: Duration,
     stop: watch::Sender<bool>,
-    /// Until when attempts in flight may take, once no connection is open any more.
+    /// Until when attempts in flight may take, once it is time to stop.
     stop_shards: watch::Sender<Option<Instant>>,
     listener: JoinHandle<()>,
     upkeep: JoinHandle<()>,
@@ -197,11 +197,12 @@ impl Running {
         info!("stopping: no new requests, no new attempts");
         let give_up = Instant::now() + self.drain_deadline;
         self.app.drain();
+        // First: what requests under way still bring in is stored, and attempted after the next start.
+        self.stop_shards.send_replace(Some(give_up));
         self.stop.send_replace(true);
         // A task that panicked has been logged; what it held ends with it.
         let _ = self.listener.await;
         let _ = self.upkeep.await;
-        self.stop_shards.send_replace(Some(give_up));
         let shards = self.shards;
         let joined = tokio::task::spawn_blocking(move || {
             for shard in shards {

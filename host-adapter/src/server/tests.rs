@@ -34,7 +34,7 @@ async fn a_server_whose_part_ends_by_itself_ends_with_an_error() {
 }
 
 #[tokio::test]
-async fn deliveries_go_on_until_the_last_request_is_answered() {
+async fn a_request_under_way_is_stored_and_answered_though_no_attempt_begins_any_more() {
     let (mut config, _data) = config();
     config.server.drain_deadline = SOON;
     let running = start(&config).await.expect("a server");
@@ -44,15 +44,16 @@ async fn deliveries_go_on_until_the_last_request_is_answered() {
     client.write_all(head.as_bytes()).await.expect("a head");
     sleep(Duration::from_millis(100)).await;
 
-    let shards = running.stop_shards.subscribe();
+    let (shards, store) = (running.stop_shards.subscribe(), running.store().clone());
     let stopped = tokio::spawn(running.shutdown());
     sleep(Duration::from_millis(200)).await;
-    assert!(shards.borrow().is_none() && !stopped.is_finished(), "a request is under way");
+    assert!(shards.borrow().is_some() && !stopped.is_finished(), "a request is under way");
     client.write_all(br#"{"event":"opened"}"#).await.expect("a body");
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     timeout(SOON, stopped).await.expect("an end").expect("no panic").expect("closed");
+    assert_eq!(store.snapshot(), 1);
 }
 
 #[tokio::test]

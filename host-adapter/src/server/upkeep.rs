@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::clock::SystemClock;
+use crate::clock::wall_millis;
 use crate::storage::Store;
 use crate::transport::Client;
 
@@ -24,7 +24,6 @@ pub(super) async fn run(
     client: Arc<Client>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let clock = SystemClock::new();
     let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -34,8 +33,7 @@ pub(super) async fn run(
             _ = stop.wait_for(|stop| *stop) => return,
         }
         client.close_expired();
-        let now = i64::try_from(clock.wall_millis()).unwrap_or(i64::MAX);
-        forget(&store, now, retention, &stop).await;
+        forget(&store, wall_millis(), retention, &stop).await;
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, sleep_until};
 use tracing::warn;
 
-use crate::clock::SystemClock;
+use crate::clock::{SystemClock, steady_millis};
 use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
 
 use jobs::Jobs;
@@ -225,7 +225,7 @@ impl<T: Transport + 'static> Shard<T> {
             id: record.key,
             verdict: record.verdict,
             attempts: record.attempts,
-            due: self.wall().saturating_add(wait),
+            due: steady_millis().saturating_add(wait),
             health: record.health,
         }
     }
@@ -308,9 +308,5 @@ impl<T: Transport + 'static> Shard<T> {
                 self.store.record(self.index, vec![Settled { id, verdict, attempts, due, health }], false);
             }
         }
-    }
-
-    fn wall(&self) -> i64 {
-        i64::try_from(self.clock.wall_millis()).unwrap_or(i64::MAX)
     }
 }

@@ -19,11 +19,14 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Deliveries that have not ended.
+    /// Deliveries that have not ended, by these counts.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        let ended = [self.acknowledged, self.refused, self.exhausted, self.cancelled];
-        ended.into_iter().fold(self.accepted, u64::saturating_sub)
+        self.ends().into_iter().fold(self.accepted, u64::saturating_sub)
+    }
+
+    fn ends(&self) -> [u64; 4] {
+        [self.acknowledged, self.refused, self.exhausted, self.cancelled]
     }
 
     /// Counts one end; a retry is none.
@@ -35,5 +38,36 @@ impl Accounting {
             Verdict::Cancelled => self.cancelled += 1,
             Verdict::Retry { .. } => {}
         }
+    }
+}
+
+/// The books against what is there: the counts, and the pending deliveries counted one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// What was counted commit by commit.
+    pub counts: Accounting,
+    /// The pending deliveries that the store holds as of the same commit.
+    pub pending: u64,
+}
+
+impl Balance {
+    /// Whether every delivery that was accepted is where the counts say: pending, or at exactly one end.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let found =
+            self.counts.ends().into_iter().fold(u128::from(self.pending), |sum, end| sum + u128::from(end));
+        found == u128::from(self.counts.accepted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_balance_fails_by_one_delivery_too_few_and_by_one_too_many() {
+        let counts = Accounting { accepted: 10, acknowledged: 1, refused: 2, exhausted: 3, cancelled: 1 };
+        let holds = |pending| Balance { counts, pending }.holds();
+        assert_eq!([2, 3, 4].map(holds), [false, true, false]);
     }
 }

@@ -12,7 +12,10 @@ use bytes::Bytes;
 use sealpost_core::{Health, Verdict};
 
 use super::{DomainId, HookKind, MAX_URLS};
-use crate::secrets::Secret;
+use crate::{
+    clock::{steady_millis, wall_millis},
+    secrets::Secret,
+};
 
 /// Names an endpoint within the store; never given to another one.
 pub type EndpointId = u32;
@@ -49,7 +52,7 @@ pub struct Delivery {
     pub attempts: u8,
     /// When the event was accepted, in wall-clock milliseconds since the Unix epoch.
     pub accepted_at: i64,
-    /// When the next attempt is due, in wall-clock milliseconds since the Unix epoch.
+    /// When the next attempt is due, by the [steady clock](crate::clock::steady_millis).
     pub due: i64,
 }
 
@@ -147,11 +150,24 @@ pub struct Settled {
     pub verdict: Verdict,
     /// Attempts made so far, the one just ended included.
     pub attempts: u8,
-    /// When it is due again, in wall-clock milliseconds since the Unix epoch; without meaning when the
-    /// verdict is final.
+    /// When it is due again, by the [steady clock](crate::clock::steady_millis); without meaning when the verdict
+    /// is final.
     pub due: i64,
     /// The endpoint's health now.
     pub health: Health,
+}
+
+/// One moment by the clock that events are dated with and by the one that deliveries wait with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) wall: i64,
+    pub(super) steady: i64,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { wall: wall_millis(), steady: steady_millis() }
+    }
 }
 
 /// What the store tells a shard, in the order of its commits.

@@ -7,7 +7,7 @@ use sealpost_core::{EventKind, LegacyKind, WebhookKind};
 
 use super::{
     Directory, HookKind, StoreError,
-    delivery::{Delivery, DeliveryId, Endpoint},
+    delivery::{Delivery, DeliveryId, Endpoint, Moment},
     directory::Domain,
     webhooks::has,
 };
@@ -71,7 +71,7 @@ impl NewEvent {
         domain: &Domain,
         kind: HookKind,
         endpoint: &Arc<Endpoint>,
-        accepted_at: i64,
+        accepted: Moment,
     ) -> Delivery {
         Delivery {
             id,
@@ -82,8 +82,8 @@ impl NewEvent {
             kind,
             data: self.data.clone(),
             attempts: 0,
-            accepted_at,
-            due: accepted_at,
+            accepted_at: accepted.wall,
+            due: accepted.steady,
         }
     }
 }

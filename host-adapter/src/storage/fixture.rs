@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     Delivery, Endpoint, EndpointUrl, EventQuery, Inbox, NewEvent, Seq, Settings, Settled, Store, ToShard,
-    wall_millis,
+    steady_millis,
 };
 use crate::{filter::Facts, secrets::MasterKey};
 
@@ -118,7 +118,7 @@ impl Fixture {
 
     /// Records an attempt and waits until that is committed.
     pub(super) async fn settle(&mut self, delivery: &Delivery, verdict: Verdict) {
-        self.settle_until(delivery, verdict, wall_millis()).await;
+        self.settle_until(delivery, verdict, steady_millis()).await;
     }
 
     /// Records an attempt after which the delivery is due at a time.

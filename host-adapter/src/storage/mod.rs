@@ -49,8 +49,11 @@
 //! as it lives. Opening a store releases every claim of an earlier life.
 //!
 //! # Time
-//! Due times are wall-clock milliseconds, by the database's clock where several nodes share one. Shards
-//! translate them to their monotonic clock.
+//! Due times are milliseconds of the [steady clock](crate::clock::steady_millis), by the database's clock where
+//! several nodes share one. Shards translate them to their monotonic clock. So a wall clock that is set while a
+//! server runs makes no delivery early or late. The next process begins with the wall clock as it is then:
+//! how far that was set meanwhile is noted in the store, within a minute, and by that much the due times of all that
+//! waits are moved when the store is opened. Everything else is wall time.
 //!
 //! # Changing endpoints
 //! An event goes to each endpoint of the webhook that it fires once, whether its domain has it there, or the
@@ -120,10 +123,10 @@ pub mod store;
 pub mod webhooks;
 mod window;
 
-use std::{fmt, time::SystemTime};
+use std::fmt;
 
 pub use account_webhook::{AccountWebhook, AccountWebhookId};
-pub use accounting::Accounting;
+pub use accounting::{Accounting, Balance};
 pub use delivery::{
     Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
 };
@@ -142,6 +145,8 @@ pub use settings::Settings;
 pub use sqlite::{Examined, OpenCause, OpenError, Sqlite};
 pub use store::Store;
 pub use webhooks::{AccountDraft, AccountEdit, WebhookEdit};
+
+use crate::clock::{steady_millis, wall_millis};
 
 /// What one slice of retention did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +179,3 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
-
-/// Wall-clock milliseconds since the Unix epoch.
-fn wall_millis() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}

@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain,
-    DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, Examined, HookKind,
-    Identity, Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq, Settings,
-    Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
+    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory,
+    Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, Examined,
+    HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq,
+    Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
     webhooks::{Configured, Edit, WebhookChange},
 };
 use crate::secrets::{MasterKey, Secret};
@@ -311,6 +311,18 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.accounting(),
             Self::Memory(store) => store.accounting(),
+        }
+    }
+
+    /// The counts as of the last commit, and beside them the pending deliveries as they are counted now, row by
+    /// row, in the same snapshot. Looks at every pending delivery; one such count runs at a time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn balance(&self) -> Result<Balance, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.balance().await,
+            Self::Memory(store) => Ok(store.balance()),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sealpost::filter::Facts;
 use sealpost::secrets::Secret;
-use sealpost::storage::{ApiKey, Delivery, EndpointUrl, Inbox, NewEvent, Settled, Store, ToShard};
+use sealpost::storage::{ApiKey, Delivery, EndpointUrl, Inbox, NewEvent, SecretOf, Settled, Store, ToShard};
 use sealpost_core::{EventKind, Health, Verdict, WebhookKind};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
@@ -82,7 +82,8 @@ impl Life<'_> {
             90..92 => {
                 let directory = self.store.directory();
                 let url = directory.domain(domain).unwrap().webhook(KIND)[0].url().clone();
-                self.store.rotate_secret(domain, KIND, url, Duration::from_secs(3600)).await.unwrap();
+                let of = SecretOf::Domain { domain: domain.to_string(), kind: KIND.into(), url };
+                self.store.rotate_secret(of, Duration::from_secs(3600)).await.unwrap();
             }
             92..96 => drop(self.store.retain(FAR, 10).await.unwrap()),
             96..98 => {

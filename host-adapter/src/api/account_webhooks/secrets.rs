@@ -29,7 +29,7 @@ pub(super) async fn show_secret(
     scope.require_account()?;
     let webhook = find(&app, &id)?;
     let secrets = app.store().directory().account_secrets(&webhook.endpoint);
-    Ok(reply::ok(&Secrets::new([Shown::new(&app, webhook.endpoint.url().shown(), &secrets)])))
+    Ok(reply::ok(&Secrets::new([Shown::new(webhook.endpoint.url().shown(), &secrets)])))
 }
 
 /// Replace the secret of a webhook of the account
@@ -55,7 +55,7 @@ pub(super) async fn rotate_secret(
     let secrets = app.store().rotate_secret(SecretOf::Account(webhook.id), overlap(&form)?).await;
     let shown = webhook.endpoint.url().shown();
     let secrets = secrets.map_err(|error| refusal(error, shown, not_found))?;
-    Ok(reply::ok(&Rotated::new(Shown::new(&app, shown, &secrets))))
+    Ok(reply::ok(&Rotated::new(Shown::new(shown, &secrets))))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::api::caller::OfDomain;
 use crate::api::error::Error;
 use crate::api::form::Form;
 use crate::api::reply;
+use crate::clock::wall_millis;
 use crate::config::duration;
 use crate::storage::{EndpointSecrets, EndpointUrl, SecretOf};
 use crate::transport::normalise;
@@ -42,8 +43,8 @@ pub(in crate::api) struct Shown {
 }
 
 impl Shown {
-    pub(in crate::api) fn new(app: &App, url: &str, secrets: &EndpointSecrets) -> Self {
-        let now = i64::try_from(app.clock().wall_millis()).unwrap_or(i64::MAX);
+    pub(in crate::api) fn new(url: &str, secrets: &EndpointSecrets) -> Self {
+        let now = wall_millis();
         let until = secrets.previous(now).map(|previous| reply::date(previous.until));
         Self { url: url.to_owned(), secret: secrets.current().expose().to_owned(), old_secret_until: until }
     }
@@ -69,16 +70,13 @@ impl Secrets {
     params(OfDomain, OfWebhook),
     responses((status = 200, body = Secrets), (status = 404, description = NOT_SET)),
 )]
-pub(super) async fn show(
-    State(app): State<App>,
-    OfWebhook(domain, kind): OfWebhook,
-) -> Result<Response, Error> {
+pub(super) async fn show(OfWebhook(domain, kind): OfWebhook) -> Result<Response, Error> {
     let webhook = domain.webhook(kind);
     if webhook.is_empty() {
         return Err(Error::UnknownWebhook);
     }
     let each = webhook.iter().filter_map(|endpoint| {
-        domain.secrets(endpoint.id()).map(|secrets| Shown::new(&app, endpoint.url().shown(), secrets))
+        domain.secrets(endpoint.id()).map(|secrets| Shown::new(endpoint.url().shown(), secrets))
     });
     Ok(reply::ok(&Secrets::new(each)))
 }
@@ -116,7 +114,7 @@ pub(super) async fn rotate(
     let of = SecretOf::Domain { domain: domain.name().to_string(), kind, url: url.clone() };
     let secrets = app.store().rotate_secret(of, overlap(&form)?).await;
     let secrets = secrets.map_err(|error| Error::of_webhook(error, kind))?;
-    Ok(reply::ok(&Rotated::new(Shown::new(&app, url.shown(), &secrets))))
+    Ok(reply::ok(&Rotated::new(Shown::new(url.shown(), &secrets))))
 }
 
 /// For how long the form says that the old secret stays good.

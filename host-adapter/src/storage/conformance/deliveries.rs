@@ -6,7 +6,7 @@ use super::{A, B};
 use crate::storage::{
     Accounting, NewEvent, Settings, Settled, ToShard,
     fixture::{CLICKED, DOMAIN, Fixture, event, events_of, settings, urls},
-    wall_millis,
+    steady_millis,
 };
 
 every_store! {
@@ -54,13 +54,13 @@ async fn a_retry_that_is_not_kept_comes_back_when_due(mut stage: Fixture) {
     let endpoint = stage.subscribe(&[A]).await.remove(0);
     stage.append(vec![event("one")]).await;
     let delivery = stage.claimed().await.remove(0);
-    let due = wall_millis() + 300;
+    let due = steady_millis() + 300;
     stage.settle_until(&delivery, RETRY, due).await;
     let (early, more) = stage.refill(&endpoint, 9).await;
     assert_eq!((early.len(), more), (0, false));
 
     assert_eq!(stage.backlog().await.id(), endpoint.id());
-    assert!(wall_millis() >= due);
+    assert!(steady_millis() >= due);
     let (back, more) = stage.refill(&endpoint, 9).await;
     assert_eq!((back[0].id, back[0].attempts, back[0].due, more), (delivery.id, 1, due, false));
     assert_eq!((&back[0].data, back[0].accepted_at), (&delivery.data, delivery.accepted_at));
@@ -178,7 +178,7 @@ async fn an_endpoint_has_its_whole_quota_while_it_is_up(mut stage: Fixture) {
 
     let health = Health::Suspect { failures: 1 };
     for failed in &unproven[1..] {
-        let settled = Settled { id: failed.id, verdict: RETRY, attempts: 1, due: wall_millis(), health };
+        let settled = Settled { id: failed.id, verdict: RETRY, attempts: 1, due: steady_millis(), health };
         stage.store.record(0, vec![settled], true);
         assert_eq!(stage.recorded().await, [failed.id]);
     }

@@ -13,12 +13,13 @@ use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, Position, QueryError, Retained,
     SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    delivery::Moment,
     event::{self, Fate},
     outbox::{Outbox, Published},
-    wall_millis,
+    steady_millis, wall_millis,
     webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
 };
@@ -164,7 +165,7 @@ impl Memory {
         if deliveries > 0 && tables.accounting.pending() + deliveries > self.inner.max_pending {
             return Err(AppendError::Full { limit: self.inner.max_pending });
         }
-        let now = wall_millis();
+        let now = Moment::now();
         let claimed = new().flat_map(|(event, _)| tables.insert(&directory, domain, event, now)).collect();
         self.inner.settle(&mut tables, |outbox| outbox.claimed(claimed));
         Ok(event::answers(events, fates, |event| event.fan_out(&directory, domain)))
@@ -199,7 +200,7 @@ impl Memory {
         let directory = self.directory();
         let Some(endpoint) = directory.endpoint(endpoint) else { return };
         let mut tables = self.inner.tables();
-        let now = wall_millis();
+        let now = steady_millis();
         let mut due = tables.unclaimed(endpoint.id());
         due.retain(|&(due, _)| due <= now);
         let mut deliveries = Vec::new();
@@ -233,6 +234,11 @@ impl Memory {
 
     pub(super) fn accounting(&self) -> Accounting {
         self.inner.tables().accounting
+    }
+
+    pub(super) fn balance(&self) -> Balance {
+        let tables = self.inner.tables();
+        Balance { counts: tables.accounting, pending: tables.pending.len() as u64 }
     }
 
     pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {
@@ -278,7 +284,7 @@ impl Inner {
     fn settle(&self, tables: &mut Tables, tell: impl FnOnce(&Outbox)) {
         tell(&self.outbox);
         let directory = self.directory.current();
-        for endpoint in tables.window.tell(wall_millis()) {
+        for endpoint in tables.window.tell(steady_millis()) {
             if let Some(endpoint) = directory.endpoint(endpoint) {
                 self.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));
             }
@@ -300,7 +306,7 @@ async fn tell_when_due(store: Weak<Inner>, bell: Arc<Notify>) {
         let wait = {
             let Some(store) = store.upgrade() else { return };
             let mut tables = store.tables();
-            let now = wall_millis();
+            let now = steady_millis();
             for endpoint in tables.window.tell(now) {
                 if let Some(endpoint) = store.directory.current().endpoint(endpoint) {
                     store.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));

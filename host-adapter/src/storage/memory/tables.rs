@@ -10,7 +10,7 @@ use sealpost_core::Verdict;
 
 use crate::storage::{
     Accounting, Delivery, DeliveryId, Directory, Domain, DomainId, Endpoint, EndpointId, HookKind, NewEvent,
-    Retained, Seq, Settled, event::Known, webhooks::Withdrawn, window::Window,
+    Retained, Seq, Settled, delivery::Moment, event::Known, webhooks::Withdrawn, window::Window,
 };
 
 /// Everything, behind one lock.
@@ -67,7 +67,7 @@ impl Tables {
         directory: &Directory,
         domain: &Domain,
         event: &NewEvent,
-        now: i64,
+        now: Moment,
     ) -> Vec<Delivery> {
         self.last += 1;
         let endpoints = event.endpoints(directory, domain);
@@ -81,18 +81,18 @@ impl Tables {
                 data: event.data.clone(),
                 digest: event.digest,
                 deliveries: event.fan_out(directory, domain),
-                accepted_at: now,
+                accepted_at: now.wall,
             },
         );
         self.accounting.accepted += endpoints.len() as u64;
         let mut born = Vec::new();
         for (id, (kind, endpoint)) in (self.last << 4..).zip(endpoints) {
-            let claimed = self.window.admits(endpoint.id(), now);
+            let claimed = self.window.admits(endpoint.id(), now.steady);
             let row = PendingRow {
                 endpoint: endpoint.id(),
                 domain: domain.id(),
                 kind,
-                due: now,
+                due: now.steady,
                 attempts: 0,
                 claimed,
             };
@@ -101,7 +101,7 @@ impl Tables {
                 self.window.claim(id, endpoint.id(), event.data.len());
                 born.push(event.delivery(id, domain, kind, endpoint, now));
             } else {
-                self.window.leave_unclaimed(endpoint.id(), now);
+                self.window.leave_unclaimed(endpoint.id(), now.steady);
             }
         }
         born

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::storage::{
     AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, Position, StoreError,
+    delivery::Moment,
     event::{self, Fate, Known},
-    wall_millis,
 };
 
 /// What the submitter of a batch is answered.
@@ -39,7 +39,7 @@ pub(super) fn append(
     if deliveries > 0 && books.counts.accounting.pending() + deliveries > books.max_pending {
         return Ok(Err(AppendError::Full { limit: books.max_pending }));
     }
-    let now = wall_millis();
+    let now = Moment::now();
     for event in new() {
         insert(connection, books, effects, (directory, domain), event, now)?;
     }
@@ -61,7 +61,7 @@ fn insert(
     effects: &mut Effects,
     (directory, domain): (&Directory, &Domain),
     event: &NewEvent,
-    now: i64,
+    now: Moment,
 ) -> rusqlite::Result<()> {
     let seq = books.counts.last + 1;
     let endpoints = event.endpoints(directory, domain);
@@ -73,7 +73,7 @@ fn insert(
         event.kind.as_str(),
         event.digest,
         u8::try_from(endpoints.len()).unwrap_or(u8::MAX),
-        now,
+        now.wall,
         &*event.data,
     ])?;
     books.counts.last = seq;
@@ -81,16 +81,24 @@ fn insert(
     books.fresh.add(facts::rows(domain.id(), &event.facts, position));
     books.counts.accounting.accepted += endpoints.len() as u64;
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
-        let claimed = books.window.admits(endpoint.id(), now);
+        let claimed = books.window.admits(endpoint.id(), now.steady);
         let claim = if claimed { books.token } else { 0 };
         connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?.execute(
-            params![id.cast_signed(), endpoint.id(), domain.id(), kind.as_str(), kind.format(), now, claim],
+            params![
+                id.cast_signed(),
+                endpoint.id(),
+                domain.id(),
+                kind.as_str(),
+                kind.format(),
+                now.steady,
+                claim
+            ],
         )?;
         if claimed {
             books.window.claim(id, endpoint.id(), event.data.len());
             effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));
         } else {
-            books.window.leave_unclaimed(endpoint.id(), now);
+            books.window.leave_unclaimed(endpoint.id(), now.steady);
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::{
 use crate::ingest::from_micros;
 use crate::storage::{
     Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Settled, ToShard,
-    intact::is_intact, wall_millis,
+    intact::is_intact, steady_millis,
 };
 
 /// How long a delivery waits whose event-data is not what was accepted, until that is looked at again: an hour.
@@ -94,7 +94,7 @@ pub(super) fn refill(
     (endpoint, room): (EndpointId, u32),
 ) -> rusqlite::Result<()> {
     let Some(endpoint) = directory.endpoint(endpoint) else { return Ok(()) };
-    let now = wall_millis();
+    let now = steady_millis();
     let Due { deliveries, cancelled, altered } = due(connection, books, directory, endpoint, (room, now))?;
     for id in altered {
         let mut hold = connection.prepare_cached("UPDATE pending SET due = ? WHERE id = ?")?;

@@ -119,9 +119,9 @@ pub(super) fn directory(
 }
 
 /// The counts, and the number of the last event.
-pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), OpenCause> {
+pub(super) fn counters(connection: &Connection) -> rusqlite::Result<(Accounting, Seq)> {
     let columns = "last_seq, accepted, acknowledged, refused, exhausted, cancelled";
-    Ok(connection.query_row(&format!("SELECT {columns} FROM counters"), [], |row| {
+    connection.query_row(&format!("SELECT {columns} FROM counters"), [], |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let accounting = Accounting {
             accepted: number(1)?,
@@ -131,7 +131,7 @@ pub(super) fn counters(connection: &Connection) -> Result<(Accounting, Seq), Ope
             cancelled: number(5)?,
         };
         Ok((accounting, number(0)?))
-    })?)
+    })
 }
 
 /// Enters every endpoint's health and first due delivery into an empty window.

@@ -24,6 +24,7 @@ mod lock;
 mod read;
 mod retention;
 mod schema;
+mod steps;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -54,10 +55,11 @@ use self::{
     fresh::Fresh,
     lock::Disk,
     read::Readers,
+    steps::Steps,
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Conflict, Directory, Domain, DomainError, EndpointId,
+    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError, Retained, SecretOf,
     Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     outbox::{Outbox, Published},
@@ -126,6 +128,7 @@ impl Sqlite {
         let configured = load::directory(&connection, master_key, settings.caps())?;
         let (accounting, last) = load::counters(&connection)?;
         let (token, epochs) = load::begin_life(&connection, last)?;
+        let steps = Steps::open(&connection)?;
         let mut window = Window::new(Limits {
             quota: settings.quota,
             deliveries: settings.window,
@@ -174,6 +177,7 @@ impl Sqlite {
             shown: inner.shown.clone(),
             checkpointer,
             alarm,
+            steps,
             linger: settings.outcome_linger.min(MAX_LINGER),
             kept: None,
             cancel_again: None,
@@ -280,6 +284,10 @@ impl Sqlite {
 
     pub(super) fn accounting(&self) -> Accounting {
         self.counts().accounting
+    }
+
+    pub(super) async fn balance(&self) -> Result<Balance, StoreError> {
+        self.inner.readers.balance().await
     }
 
     pub(super) async fn retain(&self, accepted_before: i64, slice: usize) -> Result<Retained, StoreError> {

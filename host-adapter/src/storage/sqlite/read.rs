@@ -13,14 +13,16 @@ use super::{
     error::passing,
     fresh::Shelf,
     listing::{self, Stop},
-    schema,
+    load, schema,
 };
-use crate::storage::{DomainId, EventQuery, QueryError, StoreError, StoredEvent};
+use crate::storage::{Balance, DomainId, EventQuery, QueryError, StoreError, StoredEvent};
 
 /// The connections that read.
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    /// For counting, which looks at every pending delivery and so is not to take every connection.
+    counting: Semaphore,
     shelf: Shelf,
     account: Arc<str>,
 }
@@ -34,12 +36,14 @@ impl Readers {
     ) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, shelf, account })
+        let counting = Semaphore::new(1);
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, counting, shelf, account })
     }
 
     /// Closes the connections; reads that come later find a broken store.
     pub(super) fn close(&self) {
         self.permits.close();
+        self.counting.close();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -67,6 +71,19 @@ impl Readers {
             }
         });
         listing.await?
+    }
+
+    /// The counts, and the pending deliveries counted in the same snapshot.
+    pub(super) async fn balance(&self) -> Result<Balance, StoreError> {
+        let _alone = self.counting.acquire().await.map_err(|_| StoreError::Broken)?;
+        let count = |connection: &Connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let (counts, _) = load::counters(&snapshot)?;
+            let pending =
+                snapshot.query_row("SELECT count(*) FROM pending", [], |row| row.get::<_, i64>(0))?;
+            Ok(Balance { counts, pending: pending.cast_unsigned() })
+        };
+        self.with(count).await
     }
 
     /// Runs one read on a thread where it may block.

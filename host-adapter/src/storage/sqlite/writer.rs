@@ -23,13 +23,14 @@ use super::{
     domains::delete_slice,
     error::passing,
     schema::begin,
+    steps::Steps,
 };
 use crate::{
     secrets::MasterKey,
     storage::{
         StoreError, ToShard,
         outbox::{Outbox, Published},
-        wall_millis,
+        steady_millis,
     },
 };
 
@@ -51,6 +52,7 @@ pub(super) struct Writer {
     pub(super) shown: Arc<Shown>,
     pub(super) checkpointer: Checkpointer,
     pub(super) alarm: Alarm,
+    pub(super) steps: Steps,
     pub(super) linger: Duration,
     pub(super) kept: Option<Kept>,
     /// When to go on cancelling and deleting, after trouble that passes.
@@ -132,7 +134,7 @@ impl Writer {
                 .cancel_again
                 .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
         }
-        let now = wall_millis();
+        let now = steady_millis();
         let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
         Duration::from_millis(due.unsigned_abs().min(60_000))
     }
@@ -178,10 +180,23 @@ impl Writer {
 
     /// What is done between batches, a slice at a time.
     fn maintain(&mut self) -> Result<(), Broken> {
+        self.note_step()?;
         self.cancel()?;
         self.delete()?;
         self.index()?;
         self.checkpoint()
+    }
+
+    /// Notes how the wall clock stands to the steady one, where the next process would otherwise not know.
+    fn note_step(&mut self) -> Result<(), Broken> {
+        let pending = self.books.counts.accounting.pending() > 0;
+        if let Some(sight) = self.steps.to_note(pending) {
+            match self.transact(|connection, _| sight.write(connection))? {
+                Ok(()) => self.steps.noted(sight),
+                Err(_) => self.steps.postpone(),
+            }
+        }
+        Ok(())
     }
 
     /// Works off one slice of the first cancellation.
@@ -296,7 +311,7 @@ impl Writer {
     /// Tells shards of backlogs that are due and have room.
     fn announce(&mut self) {
         let directory = self.published.current();
-        for endpoint in self.books.window.tell(wall_millis()) {
+        for endpoint in self.books.window.tell(steady_millis()) {
             if let Some(endpoint) = directory.endpoint(endpoint) {
                 self.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));
             }
