@@ -83,7 +83,7 @@ fn a_page_has_a_hundred_events_unless_it_is_told_otherwise() {
     for (query, expected) in [("", 100), ("limit=1", 1), ("limit=300", 300)] {
         assert_eq!(page(&server, query).items.len(), expected, "{query}");
     }
-    for limit in ["0", "301", "-1", "ten", ""] {
+    for limit in ["0", "301", "-1", "ten"] {
         let _ = server.api().get(&events(&format!("?limit={limit}"))).expect(400);
     }
 }
