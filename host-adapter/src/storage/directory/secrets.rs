@@ -17,6 +17,16 @@ impl Directory {
         own.cloned().unwrap_or_else(|| EndpointSecrets::new(endpoint.secret().clone(), None))
     }
 
+    /// The secrets under which a domain's events go to this URL, if one of its webhooks has it, or one of the account.
+    #[must_use]
+    pub fn secrets_of_url(&self, domain: &str, url: &str) -> Option<EndpointSecrets> {
+        let domain = self.domain(domain)?;
+        let of_account = self.account.values().map(|webhook| &webhook.endpoint);
+        let mut all = domain.endpoints().chain(of_account);
+        let endpoint = all.find(|endpoint| endpoint.url().expose() == url)?;
+        Some(self.secrets_for(domain.name(), endpoint))
+    }
+
     /// The domain, the endpoint and the secrets that a rotation at this time with this overlap comes to.
     pub(in crate::storage) fn plan_rotation(
         &self,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sealpost_core::Health;
 
 use super::{
-    OpenCause, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin, webhooks,
+    OpenCause, bins, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin, webhooks,
 };
 use crate::{
     secrets::{MasterKey, Secret},
@@ -105,6 +105,7 @@ pub(super) fn directory(
         directory.insert_domain(domain);
     }
     directory.put_account_webhooks(webhooks::of_account(connection, &directory)?);
+    bins::load(connection, &mut directory)?;
     Ok(directory)
 }
 

@@ -9,13 +9,16 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    OpenCause,
+    OpenCause, bins,
     error::passing,
     fresh::Shelf,
     listing::{self, Stop},
     schema,
 };
-use crate::storage::{DomainId, EventQuery, QueryError, StoreError, StoredEvent};
+use crate::storage::{
+    DomainId, EventQuery, QueryError, StoreError, StoredEvent,
+    bin::{Bin, CaptureQuery, KindCount, StoredCapture},
+};
 
 /// The connections that read.
 pub(super) struct Readers {
@@ -50,6 +53,20 @@ impl Readers {
             Err(Stop::Failed(error)) => Err(error),
         });
         listing.await?.ok_or(QueryError::TooLong)
+    }
+
+    /// The requests of a bin that a query asks for.
+    pub(super) async fn captures(
+        &self,
+        bin: Arc<Bin>,
+        query: CaptureQuery,
+    ) -> Result<Vec<StoredCapture>, StoreError> {
+        self.with(move |connection| bins::read(connection, &bin, &query)).await
+    }
+
+    /// How many requests of each kind a bin has.
+    pub(super) async fn capture_counts(&self, bin: Arc<Bin>) -> Result<Vec<KindCount>, StoreError> {
+        self.with(move |connection| bins::tally(connection, &bin)).await
     }
 
     /// Runs one read on a thread where it may block.
