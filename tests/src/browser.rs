@@ -73,7 +73,6 @@ impl Browser {
     }
 
     /// What a script returns. A dialog that the page has opened fails the test.
-    #[must_use]
     pub fn run(&self, script: &str) -> Value {
         self.ask("POST", "/execute/sync", &json!({"script": script, "args": []}))
     }

@@ -11,7 +11,7 @@ const localise = (root) => {
   for (const time of root.querySelectorAll("time")) {
     const at = new Date(time.dateTime);
     const today = at.toDateString() === new Date().toDateString();
-    const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+    const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
     const day = { day: "numeric", month: "short", year: "numeric" };
     time.textContent = at.toLocaleString(undefined, today ? clock : { ...day, ...clock });
     time.title = time.dateTime;

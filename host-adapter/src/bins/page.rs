@@ -15,7 +15,7 @@ use crate::pretty::pretty;
 use crate::storage::{Bin, KindCount, StoredCapture};
 
 /// As much of a body as is shown, in bytes.
-pub(crate) const SHOWN: usize = 128 << 10;
+pub(crate) const SHOWN: usize = 64 << 10;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

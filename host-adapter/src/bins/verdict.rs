@@ -53,7 +53,12 @@ impl Verdict {
         match result {
             Ok(timestamp) => {
                 let age = i128::from(now.secs()) - i128::from(timestamp);
-                Self::Verified(format!("signed {age} s before it came, {by}"))
+                let when = match age {
+                    0 => "in the second in which it came".to_owned(),
+                    1.. => format!("{age} s before it came"),
+                    _ => format!("{} s after it came, by its clock", -age),
+                };
+                Self::Verified(format!("signed {when}, {by}"))
             }
             Err(VerifyError::Stale { age }) => Self::NotVerified(format!(
                 "{} ({age} s; {} s are accepted)",

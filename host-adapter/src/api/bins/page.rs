@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use utoipa_axum::routes;
 
-use super::requests::{kinds, room};
+use super::requests::{hold, kinds, room};
 use super::schema::{NewAnswers, OfKind};
 use super::{Item, OfBin, script};
 use crate::api::App;
@@ -43,13 +43,13 @@ async fn show(
     let query = Form::from_query(query.as_deref().unwrap_or_default())?;
     let event = query.first("event").filter(|event| !event.is_empty());
     let before = query.first("before").and_then(|text| text.parse().ok()).filter(|before| *before > 0);
-    let _room = room(&app, &bin).await?;
+    let room = room(&app, &bin).await?;
     let asked = CaptureQuery {
         kinds: kinds(event),
         below: before.unwrap_or(u32::MAX),
         limit: SHOWN,
         body: page::SHOWN,
-        bytes: 16 * page::SHOWN,
+        bytes: 8 * page::SHOWN,
         ..CaptureQuery::ALL
     };
     let requests = app.store().captures(&bin, asked).await?;
@@ -63,7 +63,7 @@ async fn show(
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    Ok(response)
+    hold(room, response).await
 }
 
 /// Set what a request bin answers

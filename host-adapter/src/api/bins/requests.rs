@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
@@ -30,8 +31,10 @@ use crate::storage::{Bin, CaptureQuery, StoredCapture};
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The most requests in one answer.
 pub(super) const MAX_ITEMS: usize = 100;
-/// Memory that an answer may take: the bodies in it, escaped, and the largest of them once more.
-const ANSWER: usize = 16 << 20;
+/// Bytes of bodies from which on an answer takes no further one.
+const ANSWER: usize = 1 << 20;
+/// How many bytes one byte of a body may come to in an answer.
+const ESCAPED: usize = 6;
 
 pub(super) fn routes() -> Routes {
     Routes::new().routes(routes!(list)).routes(routes!(body))
@@ -204,19 +207,19 @@ async fn list(State(app): State<App>, OfBin(bin): OfBin, parts: Parts) -> Result
     let question = Question::parse(parts.uri.query().unwrap_or_default())?;
     let (count, verified) = wait(&app, &bin, &question).await?;
     let enough = if question.only_verified { verified } else { count } >= question.count;
-    let _room = room(&app, &bin).await?;
+    let room = room(&app, &bin).await?;
     let query = CaptureQuery {
         kinds: question.kinds,
         below: question.before,
         limit: question.limit,
-        bytes: ANSWER / 8,
+        bytes: ANSWER,
         ..CaptureQuery::ALL
     };
     let mut kept = app.store().captures(&bin, query).await?;
     kept.retain(|kept| kept.verified || !question.only_verified);
     let items = kept.into_iter().map(Item::from).collect();
     let status = if enough { StatusCode::OK } else { StatusCode::EXPECTATION_FAILED };
-    Ok(reply::json(status, &List { count, verified, items }))
+    hold(room, reply::json(status, &List { count, verified, items })).await
 }
 
 /// How many there are, and how many of them verified: when they are enough, or the time is over.
@@ -253,8 +256,29 @@ async fn wait(app: &App, bin: &Arc<Bin>, question: &Question) -> Result<(usize, 
 /// Room in memory for one answer about this bin.
 pub(super) async fn room(app: &App, bin: &Bin) -> Result<Room, Error> {
     let mut room = app.pages().room(&bin.domain.clone().unwrap_or_default());
-    room.hold(ANSWER).await?;
+    room.hold(ESCAPED * (ANSWER + app.bins().max_body())).await?;
     Ok(room)
+}
+
+/// The answer, which holds its room until the last byte is gone.
+pub(super) async fn hold(mut room: Room, response: Response) -> Result<Response, Error> {
+    let (head, body) = response.into_parts();
+    // It is in memory, whole.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| Error::Internal)?;
+    room.hold(bytes.len()).await?;
+    let body = Bytes::from_owner(Sending { bytes, _room: room });
+    Ok(Response::from_parts(head, body.into()))
+}
+
+struct Sending {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The body of one request to a bin
@@ -272,7 +296,7 @@ pub(super) async fn room(app: &App, bin: &Bin) -> Result<Room, Error> {
 async fn body(State(app): State<App>, OfBin(bin): OfBin, mut parts: Parts) -> Result<Response, Error> {
     let number = path_parameter(&mut parts, "number").await.and_then(|number| number.parse::<u32>().ok());
     let number = number.filter(|number| (1..u32::MAX).contains(number)).ok_or(Error::UnknownBin)?;
-    let _room = room(&app, &bin).await?;
+    let room = room(&app, &bin).await?;
     let query = CaptureQuery { above: number - 1, below: number + 1, ..CaptureQuery::ALL };
     let kept = app.store().captures(&bin, query).await?.pop().ok_or(Error::UnknownBin)?;
     let mut response = kept.body.into_response();
@@ -284,7 +308,7 @@ async fn body(State(app): State<App>, OfBin(bin): OfBin, mut parts: Parts) -> Re
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    Ok(response)
+    hold(room, response).await
 }
 
 impl FromRequestParts<App> for Question {

@@ -63,7 +63,8 @@ async fn listen(
     });
     let body = Body::from_stream(stream::StreamExt::chain(first, rest));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    Ok((headers, body).into_response())
+    // Some proxies keep a stream back until there is much of it, unless they are told not to.
+    Ok((headers, [("X-Accel-Buffering", "no")], body).into_response())
 }
 
 struct Feed {
