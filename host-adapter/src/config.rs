@@ -44,6 +44,8 @@ pub struct Config {
     pub egress: Egress,
     /// What one submission may hold.
     pub limits: Limits,
+    /// What request bins may hold.
+    pub bins: Bins,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -159,6 +161,25 @@ pub struct Limits {
     pub batch_items: usize,
 }
 
+/// Section `bins`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bins {
+    /// How long a bin stays, unless whoever makes it says otherwise.
+    pub lifetime: Duration,
+    /// Bins of one domain.
+    pub per_domain: usize,
+    /// Bins of all domains.
+    pub in_all: usize,
+    /// Requests that one bin keeps.
+    pub requests: u32,
+    /// Bytes that one bin keeps.
+    pub bytes: u64,
+    /// Bytes of the body of one request.
+    pub request_bytes: usize,
+    /// Pages that are open and questions that wait, at the same time.
+    pub listeners: usize,
+}
+
 /// Section `log`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
@@ -195,6 +216,7 @@ impl Config {
             delivery: Delivery::read(layers)?,
             egress: Egress::read(layers)?,
             limits: Limits::read(layers)?,
+            bins: Bins::read(layers)?,
             log: Log::read(layers)?,
         })
     }
@@ -289,6 +311,20 @@ impl Limits {
             event_data: layers.size("limits.event_data", "1KiB", &batch_bytes.min(4 << 20).to_string())?,
             batch_bytes,
             batch_items: layers.number("limits.batch_items", 1..=1_000_000)?,
+        })
+    }
+}
+
+impl Bins {
+    fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
+        Ok(Self {
+            lifetime: layers.duration("bins.lifetime", "1m", "30d")?,
+            per_domain: layers.number("bins.per_domain", 0..=1000)?,
+            in_all: layers.number("bins.in_all", 0..=10_000)?,
+            requests: layers.number("bins.requests", 1..=10_000)?,
+            bytes: layers.size("bins.bytes", "64KiB", "1GiB")?,
+            request_bytes: layers.size("bins.request_bytes", "1KiB", "8MiB")?,
+            listeners: layers.number("bins.listeners", 1..=10_000)?,
         })
     }
 }

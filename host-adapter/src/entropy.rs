@@ -1,7 +1,7 @@
 //! Randomness from the operating system, and the names and keys made of it.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sealpost_core::UnixTime;
 use sealpost_core::host::Entropy;
 
@@ -55,6 +55,12 @@ pub fn key() -> String {
 #[must_use]
 pub fn key_id() -> String {
     format!("{:08x}-{:08x}", u32::from_be_bytes(bytes()), u32::from_be_bytes(bytes()))
+}
+
+/// The id of a request bin: 22 characters that need no escape in a URL, 128 random bits.
+#[must_use]
+pub fn bin_id() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
 
 /// The secret of an endpoint for Standard Webhooks: `whsec_` and the base64 of 32 random bytes.

@@ -1,14 +1,17 @@
 //! The host adapter of Sealpost: network, storage and API around `sealpost-core`.
 
 pub mod api;
+pub mod bins;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod filter;
 mod format;
+mod hangup;
 pub mod ingest;
 mod memory;
+mod pretty;
 mod private;
 pub mod samples;
 pub mod secrets;

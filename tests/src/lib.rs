@@ -2,6 +2,8 @@
 //! of signatures by a program that is not ours. And of those that run the core in other runtimes: its builds,
 //! the vectors that they repeat, and the tools that it takes.
 
+pub mod bins;
+mod browser;
 pub mod calls;
 mod client;
 pub mod disk;
@@ -19,6 +21,8 @@ mod store;
 pub mod tools;
 pub mod vectors;
 
+pub use bins::Bin;
+pub use browser::Browser;
 pub use client::{Api, Response, basic};
 pub use extent::extent;
 pub use program::sealpost;

@@ -30,6 +30,11 @@ pub const DEBIAN_RUST_SRC: Tool = Tool {
 /// The emulator of the boards that firmware is made for.
 pub const QEMU_ARM: Tool = Tool { name: "qemu-system-arm", install: "apt-get install qemu-system-arm" };
 
+/// The browser.
+pub const CHROMIUM: Tool = Tool { name: "chromium", install: "apt-get install chromium" };
+/// What drives the browser.
+pub const CHROMEDRIVER: Tool = Tool { name: "chromedriver", install: "apt-get install chromium-driver" };
+
 /// Whether the machine has all of these. If not, tells in one line what is missing and how to install it; the
 /// test is then to return, skipped.
 ///
@@ -56,11 +61,16 @@ pub fn skip(reason: &str) {
 }
 
 impl Tool {
-    fn is_there(&self) -> bool {
+    /// Where it is; `None` if it is not there.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         // Joining an absolute path to a directory gives that path.
-        Path::new(self.name).is_file()
-            || std::env::split_paths(&path).any(|dir| dir.join(self.name).is_file())
+        std::env::split_paths(&path).map(|dir| dir.join(self.name)).find(|file| file.is_file())
+    }
+
+    fn is_there(&self) -> bool {
+        Path::new(self.name).is_file() || self.path().is_some()
     }
 }
 

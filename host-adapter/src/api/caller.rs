@@ -32,6 +32,11 @@ impl Scope {
         self.0.as_deref().is_none_or(|only| only == domain)
     }
 
+    /// The one domain that the key is good for; `None`: the account.
+    pub(super) fn only(&self) -> Option<&Arc<str>> {
+        self.0.as_ref()
+    }
+
     /// Refuses a key that is good for one domain alone.
     pub(super) fn require_account(&self) -> Result<(), Error> {
         if self.0.is_none() { Ok(()) } else { Err(Error::Forbidden) }

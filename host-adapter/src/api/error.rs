@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 
 use super::reply;
 use super::shape::{Fields, Shape};
+use crate::bins;
 use crate::ingest::{Fault, Faults, Rejection};
 use crate::memory;
-use crate::storage::{DomainError, HookKind, KeyError, QueryError, StoreError, WebhookError};
+use crate::storage::{BinError, DomainError, HookKind, KeyError, QueryError, StoreError, WebhookError};
 
 /// Why a request was not carried out. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ pub enum Error {
     NoSigningKey,
     /// There is no API key of this id.
     UnknownKey,
+    /// There is no request bin of this id, or no more.
+    UnknownBin,
+    /// The same, told to whoever sends webhooks there.
+    BinGone,
+    /// Too many listen to request bins.
+    TooManyListen,
     /// The only API key of the account was to be revoked.
     LastKey,
     /// Too many wrong keys from one address, for so many more seconds.
@@ -119,9 +126,12 @@ impl Error {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownRoute | Self::UnknownDomain | Self::UnknownWebhook | Self::UnknownKey => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownRoute
+            | Self::UnknownDomain
+            | Self::UnknownWebhook
+            | Self::UnknownKey
+            | Self::UnknownBin => StatusCode::NOT_FOUND,
+            Self::BinGone => StatusCode::NOT_ACCEPTABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::WebhookExists(_)
             | Self::DomainTaken
@@ -139,7 +149,7 @@ impl Error {
             Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Events(_) => StatusCode::BAD_REQUEST,
             Self::Conflicts(_) | Self::SigningKeyConfigured | Self::LastKey => StatusCode::CONFLICT,
-            Self::Full | Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Full | Self::TooManyListen | Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -147,7 +157,7 @@ impl Error {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Full => Some(RETRY_FULL),
+            Self::Full | Self::TooManyListen => Some(RETRY_FULL),
             Self::Unavailable => Some(RETRY_UNAVAILABLE),
             Self::TooManyWrongKeys { seconds } => Some(*seconds),
             _ => None,
@@ -172,6 +182,11 @@ impl fmt::Display for Error {
             Self::NoSigningKey => f.write_str("could not get HSK for account: it has none yet"),
             Self::UnknownKey => f.write_str("Key not found"),
             Self::LastKey => KeyError::Last.fmt(f),
+            Self::UnknownBin => f.write_str("Bin not found, or expired"),
+            Self::BinGone => f.write_str("This bin is gone: take its URL out of the webhook"),
+            Self::TooManyListen => f.write_str(
+                "Too many pages of bins are open, and questions waiting: bins.listeners says how many may be",
+            ),
             Self::TooManyWrongKeys { seconds } => {
                 write!(f, "Too many wrong keys from this address; a right one is heard, wrong ones in {seconds} s")
             }
@@ -268,6 +283,23 @@ impl From<KeyError> for Error {
             KeyError::TooMany { .. } => Self::invalid("kind", error),
             KeyError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<BinError> for Error {
+    fn from(error: BinError) -> Self {
+        match error {
+            BinError::Unknown => Self::UnknownBin,
+            BinError::UnknownDomain => Self::UnknownDomain,
+            BinError::TooMany { .. } | BinError::TooManyInAll { .. } => Self::invalid("domain", error),
+            BinError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<bins::Full> for Error {
+    fn from(_: bins::Full) -> Self {
+        Self::TooManyListen
     }
 }
 

@@ -8,6 +8,7 @@ mod account_webhooks;
 mod accounting;
 mod auth;
 mod base_url;
+mod bins;
 mod body;
 mod caller;
 mod document;
@@ -43,6 +44,7 @@ use self::caller::Scope;
 use self::document::Routes;
 use self::events::CursorKey;
 use self::wrong_keys::WrongKeys;
+use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
@@ -62,6 +64,10 @@ struct Inner {
     ingest: Ingest,
     /// For pages of events that are being read, or are on their way out.
     pages: Memory,
+    /// Request bins.
+    bins: Bins,
+    /// For requests to bins that are on their way in.
+    captures: Memory,
     client: Arc<Client>,
     clock: SystemClock,
     cursor_key: CursorKey,
@@ -84,6 +90,8 @@ pub struct Setup {
     pub store: Store,
     /// What test calls go through, and what judges new endpoints.
     pub client: Arc<Client>,
+    /// Request bins.
+    pub bins: Bins,
     /// The clock that dates events.
     pub clock: SystemClock,
     /// What one submission may hold.
@@ -106,11 +114,13 @@ impl App {
     /// The API over this setup.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { store, client, clock, limits, keys, .. } = setup;
+        let Setup { store, client, bins, clock, limits, keys, .. } = setup;
         let Setup { signing_key_is_configured, standard_webhooks, public_url, trusted_proxies, .. } = setup;
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             pages: Memory::new(events::MEMORY),
+            bins,
+            captures: Memory::new(bins::MEMORY),
             cursor_key: CursorKey::new(&store.identity().cursor_key),
             store,
             client,
@@ -127,8 +137,10 @@ impl App {
         }))
     }
 
-    /// From now on `/healthz` says that this server takes no more work.
+    /// From now on `/healthz` says that this server takes no more work, and nobody waits any more for what may come
+    /// into a bin.
     pub fn drain(&self) {
+        self.bins().close();
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
@@ -164,6 +176,14 @@ impl App {
 
     fn pages(&self) -> &Memory {
         &self.0.pages
+    }
+
+    fn bins(&self) -> &Bins {
+        &self.0.bins
+    }
+
+    fn captures(&self) -> &Memory {
+        &self.0.captures
     }
 
     fn client(&self) -> &Client {
@@ -235,6 +255,7 @@ fn keyed() -> Routes {
     Routes::new()
         .merge(account_webhooks::routes())
         .merge(accounting::routes())
+        .merge(bins::keyed())
         .merge(domains::routes())
         .merge(events::routes())
         .merge(keys::routes())
@@ -245,7 +266,7 @@ fn keyed() -> Routes {
 
 /// The routes that want none.
 fn open() -> Routes {
-    Routes::new().merge(document::routes()).merge(health::routes())
+    Routes::new().merge(bins::open()).merge(document::routes()).merge(health::routes())
 }
 
 #[cfg(test)]

@@ -13,15 +13,16 @@ use base64::prelude::BASE64_STANDARD;
 use tower::ServiceExt;
 
 use super::{App, Setup, router};
+use crate::bins::Bins;
 use crate::clock::SystemClock;
-use crate::config::Limits;
+use crate::config::{Config, Limits, Sources};
 use crate::entropy;
 use crate::secrets::{Secret, hash_api_key};
 use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// Every route that wants a key: its method and its path.
-pub(super) const ROUTES: [(&str, &str); 38] = [
+pub(super) const ROUTES: [(&str, &str); 41] = [
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/x"),
@@ -33,6 +34,9 @@ pub(super) const ROUTES: [(&str, &str); 38] = [
     ("DELETE", "/v1/webhooks/507f1f77bcf86cd799439011"),
     ("GET", "/v1/webhooks/507f1f77bcf86cd799439011/secrets"),
     ("POST", "/v1/webhooks/507f1f77bcf86cd799439011/secrets"),
+    ("GET", "/bins"),
+    ("POST", "/bins"),
+    ("DELETE", "/bins/x"),
     ("GET", "/v3/domains"),
     ("POST", "/v3/domains"),
     ("GET", "/v4/domains"),
@@ -118,13 +122,21 @@ impl Api {
         let keys = vec![hash_api_key("key-1")];
         let loopback = "127.0.0.0/8".parse().expect("a network");
         let guard = Guard::new(EgressRules { allow: vec![loopback], ..EgressRules::default() });
-        let client = ClientConfig { guard, deadline: Duration::from_millis(500), ..ClientConfig::default() };
+        let settings = Config::load(&Sources::default()).expect("defaults").bins;
+        let bins = Bins::new(store.clone(), "http://localhost:8925", settings, true);
+        let client = ClientConfig {
+            guard,
+            deadline: Duration::from_millis(500),
+            bins: Some(bins.clone()),
+            ..ClientConfig::default()
+        };
         let client = Arc::new(Client::new(client).expect("a client"));
         let trusted_proxies = vec!["192.0.2.1/32".parse().expect("a network")];
         let clock = SystemClock::new();
         let mut setup = Setup {
             store,
             client,
+            bins,
             clock,
             limits,
             keys,

@@ -19,7 +19,8 @@ use demo::Demo;
 /// The same server with the same flags and environment, set for a laptop: fixed keys that it prints, a temporary
 /// data directory unless --data is given, deliveries to loopback and private addresses allowed, retries in
 /// seconds. It shows the main job on the domain demo.example.com: a receiver subscribed to all eight types gets
-/// one event of each, and every delivery is printed with its verified signature. The domain example.com is yours.
+/// one event of each, and every delivery is printed with its verified signature. A request bin gets them too, and its page,
+/// whose address is printed, shows them as they arrive. The domain example.com is yours.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -68,8 +69,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let ready = |running: &Running| {
             serve::announce(running);
             if let Some(signing_key) = running.store().directory().signing_key().cloned() {
-                let (server, answers) = (running.addr(), args.answers.clone());
-                tokio::spawn(Demo { server, api_key, signing_key, answers }.run(receiver));
+                let (server, bins, answers) = (running.addr(), running.bins().clone(), args.answers.clone());
+                tokio::spawn(Demo { server, bins, api_key, signing_key, answers }.run(receiver));
             }
         };
         Ok(server::run(&config, ready, shutdown).await?)

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use super::*;
 
 /// A value for every key, other than its default.
-const OTHER: [(&str, &str); 40] = [
+const OTHER: [(&str, &str); 47] = [
     ("server.listen", "[::1]:0"),
     ("server.public_url", "https://events.example.com"),
     ("server.trusted_proxies", "10.0.0.1,fd00::/8"),
@@ -43,6 +43,13 @@ const OTHER: [(&str, &str); 40] = [
     ("limits.event_data", "1KiB"),
     ("limits.batch_bytes", "1MiB"),
     ("limits.batch_items", "1"),
+    ("bins.lifetime", "1h"),
+    ("bins.per_domain", "3"),
+    ("bins.in_all", "4"),
+    ("bins.requests", "5"),
+    ("bins.bytes", "1MiB"),
+    ("bins.request_bytes", "2KiB"),
+    ("bins.listeners", "6"),
     ("log.format", "json"),
     ("log.level", "trace"),
 ];

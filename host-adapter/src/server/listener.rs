@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use super::arrival;
 use super::progress::Progress;
 use crate::config;
+use crate::hangup::Hangup;
 
 /// Serves connections until `stop` turns true, then lets those that are under way finish, for at most half of the
 /// drain deadline: the other half belongs to deliveries.
@@ -50,15 +51,17 @@ pub(super) async fn serve(
         };
         // Answers are small and written at once; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let router =
-            router.clone().layer(axum::middleware::from_fn(move |mut request: Request, next| async move {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                arrival::answer(within, request, next).await
-            }));
+        let hangup = Hangup::default();
+        let order = hangup.clone();
+        let router = router.clone().layer(axum::middleware::from_fn(move |mut request: Request, next| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(order.clone());
+            arrival::answer(within, request, next)
+        }));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(within);
         let connection = http.serve_connection(
-            TokioIo::new(Progress::new(stream, within)),
+            TokioIo::new(Progress::new(stream, within).that_heeds(hangup, reset)),
             TowerToHyperService::new(router.into_service::<Incoming>()),
         );
         let connection = connections.watch(connection);
@@ -73,6 +76,12 @@ pub(super) async fn serve(
     if timeout(last_answers, connections.shutdown()).await.is_err() {
         warn!("stopped with requests unanswered");
     }
+}
+
+/// Sees to it that the peer is told of a broken connection, not of an end.
+fn reset(stream: &TcpStream) {
+    // Where that cannot be had, it is an end without an answer.
+    let _ = stream.set_zero_linger();
 }
 
 #[cfg(test)]

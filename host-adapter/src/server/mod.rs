@@ -18,7 +18,7 @@ mod progress;
 mod upkeep;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -31,12 +31,13 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::api::{App, Setup, router};
+use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
-use crate::storage::{Examined, Inbox, OpenCause, OpenError, Settings, Store};
+use crate::storage::{BinLimits, Examined, Inbox, OpenCause, OpenError, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 pub use error::Error;
@@ -51,6 +52,7 @@ const GRACE: sealpost_core::Duration = sealpost_core::Duration::from_millis(250)
 pub struct Running {
     addr: SocketAddr,
     store: Store,
+    bins: Bins,
     app: App,
     first_keys: Option<FirstKeys>,
     drain_deadline: Duration,
@@ -83,7 +85,11 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     for name in &config.domains.names {
         store.create_domain(name.as_str()).await.map_err(Error::Domain)?;
     }
-    let client = Arc::new(Client::new(client_config(config, addr)).map_err(Error::Client)?);
+    let public_url =
+        config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let base = public_url.clone().unwrap_or_else(|| own_url(addr));
+    let bins = Bins::new(store.clone(), &base, config.bins.clone(), config.delivery.standard_webhooks);
+    let client = Arc::new(Client::new(client_config(config, addr, bins.clone())).map_err(Error::Client)?);
 
     let app = App::new(Setup {
         store: store.clone(),
@@ -92,11 +98,8 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         keys: config.keys.api.iter().map(|key| hash_api_key(key.expose())).collect(),
         signing_key_is_configured: config.keys.signing.is_some(),
         standard_webhooks: config.delivery.standard_webhooks,
-        public_url: config
-            .server
-            .public_url
-            .as_ref()
-            .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        public_url,
+        bins: bins.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         client: Arc::clone(&client),
     });
@@ -110,6 +113,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     Ok(Running {
         addr,
         store,
+        bins,
         first_keys,
         drain_deadline: config.server.drain_deadline,
         stop,
@@ -182,6 +186,12 @@ impl Running {
         &self.store
     }
 
+    /// The request bins, for the same.
+    #[must_use]
+    pub fn bins(&self) -> &Bins {
+        &self.bins
+    }
+
     /// The keys that this start has generated, if it has.
     #[must_use]
     pub fn first_keys(&self) -> Option<&FirstKeys> {
@@ -230,12 +240,29 @@ fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
         max_pending: config.storage.max_pending,
         min_free: config.storage.min_free_disk,
         outcome_linger: config.storage.outcome_linger,
+        bins: BinLimits {
+            in_all: config.bins.in_all,
+            per_domain: config.bins.per_domain,
+            requests: config.bins.requests,
+            bytes: config.bins.bytes,
+        },
         ..Settings::default()
     };
     Store::open(data, &master, &settings).map_err(Error::Open)
 }
 
-fn client_config(config: &Config, own_listener: SocketAddr) -> ClientConfig {
+/// The address of this server for whoever runs on the same machine.
+fn own_url(mut addr: SocketAddr) -> String {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    // Without the port where it is the scheme's, as URLs are written.
+    format!("http://{addr}").trim_end_matches(":80").to_owned()
+}
+
+fn client_config(config: &Config, own_listener: SocketAddr, bins: Bins) -> ClientConfig {
     let user_agent = match config.delivery.user_agent.as_str() {
         "" => format!("sealpost/{}", env!("CARGO_PKG_VERSION")),
         chosen => chosen.to_owned(),
@@ -254,6 +281,7 @@ fn client_config(config: &Config, own_listener: SocketAddr) -> ClientConfig {
         idle_connections: config.delivery.idle_connections,
         ca_file: config.egress.ca_file.clone(),
         gone: config.delivery.gone,
+        bins: Some(bins),
     }
 }
 

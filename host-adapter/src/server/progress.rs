@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::hangup::Hangup;
+
 /// A stream whose writes fail once the peer has taken nothing for `patience`, so that an answer that nobody
 /// reads holds its memory and its place for so long and no longer.
 pub(super) struct Progress<S> {
@@ -15,11 +17,28 @@ pub(super) struct Progress<S> {
     patience: Duration,
     /// Since the stream last took nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// What may be ordered, and what to do to the stream then.
+    hangup: Option<(Hangup, fn(&S))>,
 }
 
 impl<S> Progress<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+        Self { stream, patience, stalled: None, hangup: None }
+    }
+
+    /// The same, and once the order is there, nothing more is written: `then` is done instead.
+    pub(super) fn that_heeds(self, order: Hangup, then: fn(&S)) -> Self {
+        Self { hangup: Some((order, then)), ..self }
+    }
+
+    fn check_order(&self) -> io::Result<()> {
+        match &self.hangup {
+            Some((order, then)) if order.is_ordered() => {
+                then(&self.stream);
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The result of a write, or of a flush, unless it has been pending for too long.
@@ -50,6 +69,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check_order()?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, written)
     }
@@ -59,6 +79,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_order()?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch(context, written)
     }

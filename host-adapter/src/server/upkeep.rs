@@ -1,4 +1,4 @@
-//! What has to be looked after once a minute: old events, and endpoints and connections that nobody uses.
+//! What has to be looked after once a minute: old events and bins, and endpoints and connections that nobody uses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,9 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Events looked at in one transaction, so that nobody waits for it.
 const SLICE: usize = 1_000;
+
+/// Requests of bins that are gone, removed in one transaction.
+const BIN_SLICE: usize = 100;
 
 /// Removes events that were accepted longer than `retention` ago, and endpoints without use, and closes connections that are idle
 /// beyond their age, until `stop` turns true.
@@ -38,6 +41,7 @@ pub(super) async fn run(
 }
 
 async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<bool>) {
+    forget_bins(store, now, stop).await;
     let before = now.saturating_sub(retention);
     let mut removed = 0;
     while !*stop.borrow() {
@@ -62,5 +66,18 @@ async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<
     }
     if let Err(error) = store.forget_endpoints().await {
         warn!(%error, "unused endpoints could not be removed; trying again in a minute");
+    }
+}
+
+async fn forget_bins(store: &Store, now: i64, stop: &watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match store.forget_bins(now, BIN_SLICE).await {
+            Ok(slice) if slice.done => break,
+            Ok(_) => {}
+            Err(error) => {
+                warn!(%error, "expired bins could not be removed; trying again in a minute");
+                break;
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! A store keeps it in memory behind one shared pointer. A change is planned against the current
 //! directory, committed, and only then published as a new one: readers never see what is not on disk.
 
+mod bins;
 mod keys;
 mod secrets;
 
@@ -16,6 +17,7 @@ use sealpost_core::WebhookKind;
 
 use super::{
     AccountWebhook, AccountWebhookId, ApiKey, EndpointSecrets, HookKind, StoreError,
+    bin::{Bin, BinKey, BinLimits},
     delivery::{Endpoint, EndpointId},
     endpoint_secrets::ACCOUNT,
     webhooks::{Configured, WebhookChange, has},
@@ -44,6 +46,9 @@ pub struct Directory {
     /// The greatest id that an endpoint ever had.
     last_endpoint: EndpointId,
     keys: HashMap<[u8; 32], ApiKey>,
+    bins: BTreeMap<Arc<str>, Arc<Bin>>,
+    /// The greatest key that a bin has.
+    last_bin: BinKey,
     signing_key: Option<Secret>,
     caps: Caps,
 }
@@ -54,6 +59,7 @@ pub(super) struct Caps {
     pub(super) domains: usize,
     pub(super) endpoints: usize,
     pub(super) keys: usize,
+    pub(super) bins: BinLimits,
 }
 
 impl Directory {
@@ -133,11 +139,12 @@ impl Directory {
         domain
     }
 
-    /// Takes a domain away, and the keys that are good for it.
+    /// Takes a domain away, its bins, and the keys that are good for it.
     pub(super) fn remove_domain(&mut self, domain: &Domain) {
         self.domains.remove(&domain.name);
         self.names.remove(&domain.id);
         self.keys.retain(|_, key| key.domain.as_ref() != Some(&domain.name));
+        self.bins.retain(|_, bin| bin.domain.as_ref() != Some(&domain.name));
     }
 
     /// No domain made from now on gets an id up to this one.

@@ -72,6 +72,13 @@
 //! never block an append, and go on after a restart. A new domain of the same name is another one, with another
 //! id: ids of domains are never used twice.
 //!
+//! # Request bins
+//! A bin keeps what is sent to its URL: [`Store::capture`] answers when the request is durable. Within a bin requests
+//! have numbers, given in the order of commits and never twice: whoever has seen all up to one misses none by asking for
+//! those above it. Each is given the next answer of the bin's script in the same transaction. The oldest leave a bin
+//! that is full. A bin that is deleted, that has expired, or whose domain is deleted is gone with that commit; what it has kept
+//! is removed in slices by [`Store::forget_bins`].
+//!
 //! # Listing
 //! Events have a total order, [`Position`]: timestamp, then sequence number. Sequence numbers grow in
 //! commit order: once [`Store::snapshot`] has returned `s`, no event with a number ≤ `s` will ever be
@@ -100,6 +107,7 @@
 
 pub mod account_webhook;
 pub mod accounting;
+pub mod bin;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod conformance;
@@ -127,6 +135,10 @@ use std::fmt;
 
 pub use account_webhook::{AccountWebhook, AccountWebhookId};
 pub use accounting::{Accounting, Balance};
+pub use bin::{
+    Answer, Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script,
+    ScriptError, StoredCapture,
+};
 pub use delivery::{
     Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::directory::Caps;
+use super::{bin::BinLimits, directory::Caps};
 
 /// The limits of a store.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub max_endpoints: usize,
     /// API keys from which on no further one is made; every request is compared with all of them.
     pub max_keys: usize,
+    /// How much request bins may hold.
+    pub bins: BinLimits,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
     /// How long records wait for company while nobody else waits for a commit; at most a minute.
@@ -38,7 +40,12 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn caps(&self) -> Caps {
-        Caps { domains: self.max_domains, endpoints: self.max_endpoints, keys: self.max_keys }
+        Caps {
+            domains: self.max_domains,
+            endpoints: self.max_endpoints,
+            keys: self.max_keys,
+            bins: self.bins,
+        }
     }
 }
 
@@ -53,6 +60,7 @@ impl Default for Settings {
             max_domains: 100_000,
             max_endpoints: 1_000_000,
             max_keys: 10_000,
+            bins: BinLimits::default(),
             min_free: 1 << 30,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,

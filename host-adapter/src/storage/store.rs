@@ -7,6 +7,7 @@ use super::{
     Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, Examined,
     HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq,
     Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
+    bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     webhooks::{Configured, Edit, WebhookChange},
 };
 use crate::secrets::{MasterKey, Secret};
@@ -247,6 +248,90 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.revoke_api_key(id, even_the_last).await,
             Self::Memory(store) => store.revoke_api_key(id, even_the_last),
+        }
+    }
+
+    /// Makes a request bin.
+    ///
+    /// # Errors
+    /// Its domain does not exist, there are too many, or the store cannot write.
+    pub async fn create_bin(&self, draft: BinDraft) -> Result<Arc<Bin>, BinError> {
+        match self {
+            Self::Sqlite(store) => store.create_bin(draft).await,
+            Self::Memory(store) => store.create_bin(draft),
+        }
+    }
+
+    /// Changes what a bin answers: its next request gets the first answer of the script. The bin as it is then.
+    ///
+    /// # Errors
+    /// There is no such bin, or the store cannot write.
+    pub async fn script_bin(&self, id: &str, script: Script) -> Result<Arc<Bin>, BinError> {
+        match self {
+            Self::Sqlite(store) => store.script_bin(id, script).await,
+            Self::Memory(store) => store.script_bin(id, script),
+        }
+    }
+
+    /// Deletes a bin. What it has kept is shown to nobody from now on, and removed by
+    /// [`forget_bins`](Self::forget_bins).
+    ///
+    /// # Errors
+    /// There is no such bin, or the store cannot write.
+    pub async fn delete_bin(&self, id: &str) -> Result<(), BinError> {
+        match self {
+            Self::Sqlite(store) => store.delete_bin(id).await,
+            Self::Memory(store) => store.delete_bin(id),
+        }
+    }
+
+    /// Keeps a request to a bin, and lets go of the bin's oldest ones that have no room beside it. Answers after the
+    /// sync. Whether the bin has expired is for the caller to look at.
+    ///
+    /// # Errors
+    /// There is no such bin, or the store cannot write.
+    pub async fn capture(&self, bin: &str, capture: Capture) -> Result<Captured, BinError> {
+        match self {
+            Self::Sqlite(store) => store.capture(bin, capture).await,
+            Self::Memory(store) => store.capture(bin, &capture),
+        }
+    }
+
+    /// The requests of a bin that a query asks for, in its order; none of a bin that is gone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn captures(
+        &self,
+        bin: &Arc<Bin>,
+        query: CaptureQuery,
+    ) -> Result<Vec<StoredCapture>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.captures(bin, query).await,
+            Self::Memory(store) => Ok(store.captures(bin, &query)),
+        }
+    }
+
+    /// How many requests of each kind a bin has kept and still has.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn capture_counts(&self, bin: &Arc<Bin>) -> Result<Vec<KindCount>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.capture_counts(bin).await,
+            Self::Memory(store) => Ok(store.capture_counts(bin)),
+        }
+    }
+
+    /// Takes away the bins that have expired by this wall-clock millisecond, and removes up to `slice` requests of
+    /// bins that are gone. Call again, at once, until it is done.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn forget_bins(&self, now: i64, slice: usize) -> Result<Retained, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.forget_bins(now, slice).await,
+            Self::Memory(store) => Ok(store.forget_bins(now)),
         }
     }
 

@@ -9,6 +9,7 @@ use sealpost_core::http::HeaderError;
 
 use super::egress::Guard;
 use super::tls::TlsError;
+use crate::bins::Bins;
 
 /// What a client is told.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct ClientConfig {
     pub user_agent: String,
     /// What the answer 410 means.
     pub gone: Gone,
+    /// The request bins of this server, whose URLs are never connected to.
+    pub bins: Option<Bins>,
 }
 
 impl Default for ClientConfig {
@@ -42,6 +45,7 @@ impl Default for ClientConfig {
             idle_connections: 512,
             user_agent: concat!("sealpost/", env!("CARGO_PKG_VERSION")).to_owned(),
             gone: Gone::Retry,
+            bins: None,
         }
     }
 }

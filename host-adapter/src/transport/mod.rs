@@ -4,13 +4,15 @@
 //! connection is taken from the pool, or the name is resolved, the guard looks at its addresses, and a
 //! connection is made to one of them and nothing else; head, signed prefix, event-data and brace leave in one
 //! vectored write; the answer is read into a buffer of fixed size. Redirects are not followed, proxies and their
-//! environment variables ignored, nothing is decompressed.
+//! environment variables ignored, nothing is decompressed. What goes to a request bin of this very server is handed over inside the
+//! process instead: the guard never lets the server connect to itself.
 
 mod answer;
 mod client;
 mod config;
 mod connection;
 mod egress;
+mod in_process;
 mod normalise;
 mod pool;
 mod resolve;

@@ -50,6 +50,10 @@ pub(super) fn tags() -> Vec<Tag> {
     [
         ("Webhooks", "Which URLs get which events."),
         ("Events", "Events come in, and are listed page by page."),
+        (
+            "Request bins",
+            "What your webhooks look like when they arrive. Whoever knows the id of one sees what is in it.",
+        ),
         ("Domains", "The sending domains that events belong to."),
         ("Keys", "What opens this API."),
         ("Account", "What all domains have in common."),

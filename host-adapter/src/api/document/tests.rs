@@ -33,7 +33,8 @@ fn paths(router: &axum::Router) -> Vec<String> {
 
 /// A path with something in place of its parameters.
 fn filled(path: &str) -> String {
-    let values = [("{domain}", "a.test"), ("{type}", "opened"), ("{cursor}", "x"), ("{id}", "x")];
+    let values =
+        [("{domain}", "a.test"), ("{type}", "opened"), ("{cursor}", "x"), ("{id}", "x"), ("{number}", "1")];
     values.into_iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
@@ -44,7 +45,10 @@ async fn every_route_is_described() {
     let described = described(&document);
     let paths = paths(api.router());
     assert!(paths.len() > 9, "{paths:?}");
-    for path in paths {
+    // A bin takes any method; it is described by one of them.
+    let any = "/bins/{id}/in";
+    assert!(described[any].contains("post"));
+    for path in paths.into_iter().filter(|path| path != any) {
         // What no route takes is answered with what the route does take.
         let (head, _) = api.send(Request::trace(filled(&path)), Body::empty()).await;
         assert_eq!(head.status, 405, "{path}");

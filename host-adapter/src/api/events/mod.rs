@@ -4,7 +4,6 @@ mod cursor;
 mod filter;
 mod logs;
 mod page;
-mod pretty;
 mod range;
 mod schema;
 mod time;
@@ -117,7 +116,7 @@ async fn show(app: &App, domain: &Arc<str>, base: &BaseUrl, cursor: Cursor) -> R
     let json = render(&page, |cursor| {
         format!("{}/v3/{domain}/events/{}", base.0, app.cursor_key().seal(domain, cursor))
     });
-    send(if laid_out { pretty::pretty(&json) } else { json }, room).await
+    send(if laid_out { crate::pretty::pretty(&json) } else { json }, room).await
 }
 
 /// Room in memory for one page of this domain, to be had before it is read.

@@ -2,6 +2,7 @@
 
 use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -14,10 +15,12 @@ use tokio::time::timeout;
 
 use super::super::key;
 use super::receiver::{self, Arrival};
+use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::entropy;
 use crate::samples;
 use crate::secrets::Secret;
+use crate::storage::{Bin, Script};
 
 /// The domain of the demonstration.
 const DEMO: &str = "demo.example.com";
@@ -29,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The server to show, from the point of view of its user.
 pub(super) struct Demo {
     pub(super) server: SocketAddr,
+    pub(super) bins: Bins,
     pub(super) api_key: Secret,
     pub(super) signing_key: Secret,
     /// What the receiver answers to deliveries that are not the demonstration's.
@@ -50,8 +54,13 @@ impl Demo {
         let mut arrivals = receiver::serve(listener, key, std::mem::take(&mut self.answers));
         say(&format!("API key      {}\nsigning key  {}\n", self.api_key.expose(), self.signing_key.expose()));
         say(&format!("One event of each type goes to {DEMO}, whose webhooks all point to {hook}{PATH}"));
-        let hints = self.hints(&hook);
-        let submitted = tokio::task::spawn_blocking(move || self.submit(&format!("{hook}{PATH}")));
+        let bin = self.bin().await?;
+        say(&format!(
+            "They go to a request bin as well. Its page shows what arrives: {}",
+            self.bins.page(&bin)
+        ));
+        let (hints, bin) = (self.hints(&hook), self.bins.url(&bin));
+        let submitted = tokio::task::spawn_blocking(move || self.submit(&[&format!("{hook}{PATH}"), &bin]));
         submitted.await.map_err(|error| error.to_string())??;
         // Until they are all there, or nothing more comes.
         let _ = timeout(PATIENCE, print(&mut arrivals, WebhookKind::ALL.len())).await;
@@ -60,8 +69,16 @@ impl Demo {
         Ok(())
     }
 
-    /// Sets the eight webhooks of the demo domain and sends the events, as any program would: by HTTP.
-    fn submit(&self, hook: &str) -> Result<(), String> {
+    /// A bin of nobody, so that its page is good for whoever has no key: that of an earlier run, or a new one.
+    async fn bin(&self) -> Result<Arc<Bin>, String> {
+        if let Some(bin) = self.bins.all().into_iter().find(|bin| bin.domain.is_none()) {
+            return Ok(bin);
+        }
+        self.bins.open(None, None, Script::default()).await.map_err(|error| error.to_string())
+    }
+
+    /// Sets the eight webhooks of the demo domain to these URLs and sends the events, as any program would: by HTTP.
+    fn submit(&self, urls: &[&str]) -> Result<(), String> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -72,11 +89,12 @@ impl Demo {
         let webhooks = format!("http://{}/v3/domains/{DEMO}/webhooks", self.server);
         for kind in WebhookKind::ALL {
             let create = agent.post(&webhooks).header("Authorization", &authorization);
-            let created = create.send_form([("id", kind.as_str()), ("url", hook)]);
+            let urls = || urls.iter().map(|url| ("url", *url));
+            let created = create.send_form([("id", kind.as_str())].into_iter().chain(urls()));
             if created.map_err(|error| error.to_string())?.status() == 400 {
                 // It is there already, with the port of an earlier run.
                 let update = agent.put(format!("{webhooks}/{kind}")).header("Authorization", &authorization);
-                expect_200(update.send_form([("url", hook)]))?;
+                expect_200(update.send_form(urls()))?;
             }
         }
         let now = SystemClock::new().unix();

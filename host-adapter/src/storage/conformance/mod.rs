@@ -23,6 +23,7 @@ macro_rules! every_store {
 }
 
 mod append;
+mod bins;
 mod configure;
 mod deliveries;
 mod fan_out;

@@ -32,6 +32,19 @@ impl Directory {
         replaced.unwrap_or_else(|| EndpointSecrets::new(endpoint.secret().clone(), None))
     }
 
+    /// The secrets with which events of a domain may be signed that go to this URL: those of the domain and of the
+    /// account, where a webhook of theirs has it.
+    #[must_use]
+    pub fn secrets_of_url(&self, domain: &str, url: &str) -> Vec<EndpointSecrets> {
+        let has_url = |endpoint: &&Arc<Endpoint>| endpoint.url().expose() == url;
+        let domain = self.domain(domain);
+        let own = domain.and_then(|domain| {
+            domain.endpoints().find(has_url).and_then(|endpoint| domain.secrets(endpoint.id())).cloned()
+        });
+        let account = self.account.values().map(|webhook| &webhook.endpoint).find(has_url);
+        own.into_iter().chain(account.map(|endpoint| self.account_secrets(endpoint))).collect()
+    }
+
     /// What a rotation at this time with this overlap comes to.
     pub(in crate::storage) fn plan_rotation(
         &self,

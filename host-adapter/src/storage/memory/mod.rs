@@ -1,5 +1,6 @@
 //! A store in memory, for tests: the contract without a disk.
 
+mod bins;
 mod tables;
 
 use std::{
@@ -16,6 +17,9 @@ use super::{
     Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, Position, QueryError, Retained,
     SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    bin::{
+        Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture,
+    },
     delivery::Moment,
     event::{self, Fate},
     outbox::{Outbox, Published},
@@ -35,6 +39,7 @@ struct Inner {
     identity: Identity,
     epochs: Epochs,
     max_pending: u64,
+    bin_limits: BinLimits,
     outbox: Outbox,
     directory: Published,
     tables: Mutex<Tables>,
@@ -52,6 +57,7 @@ impl Memory {
             identity: Identity::generate(),
             epochs: Epochs::first(),
             max_pending: settings.max_pending,
+            bin_limits: settings.bins,
             outbox,
             directory: Published::new(Directory::new(settings.caps())),
             tables: Mutex::new(tables),
@@ -144,6 +150,60 @@ impl Memory {
         directory.remove_api_key(&key);
         self.inner.directory.publish(directory);
         Ok(key)
+    }
+
+    pub(super) fn create_bin(&self, draft: BinDraft) -> Result<Arc<Bin>, BinError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let bin = directory.insert_bin(directory.plan_bin(draft)?);
+        self.inner.directory.publish(directory);
+        Ok(bin)
+    }
+
+    pub(super) fn script_bin(&self, id: &str, script: Script) -> Result<Arc<Bin>, BinError> {
+        let tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        let bin = Bin::clone(directory.bin(id).ok_or(BinError::Unknown)?);
+        let bin = directory.insert_bin(Bin { script, since: tables.bins.last(&bin), ..bin });
+        self.inner.directory.publish(directory);
+        Ok(bin)
+    }
+
+    pub(super) fn delete_bin(&self, id: &str) -> Result<(), BinError> {
+        let _tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        directory.bin(id).ok_or(BinError::Unknown)?;
+        directory.remove_bin(id);
+        self.inner.directory.publish(directory);
+        Ok(())
+    }
+
+    pub(super) fn capture(&self, bin: &str, capture: &Capture) -> Result<Captured, BinError> {
+        let mut tables = self.inner.tables();
+        let directory = self.directory();
+        let bin = directory.bin(bin).ok_or(BinError::Unknown)?;
+        Ok(tables.bins.keep(bin, capture, &self.inner.bin_limits))
+    }
+
+    pub(super) fn captures(&self, bin: &Bin, query: &CaptureQuery) -> Vec<StoredCapture> {
+        let tables = self.inner.tables();
+        if self.directory().bin(&bin.id).is_none() {
+            return Vec::new();
+        }
+        tables.bins.read(bin, query)
+    }
+
+    pub(super) fn capture_counts(&self, bin: &Bin) -> Vec<KindCount> {
+        self.inner.tables().bins.tally(bin)
+    }
+
+    pub(super) fn forget_bins(&self, now: i64) -> Retained {
+        let mut tables = self.inner.tables();
+        let mut directory = Directory::clone(&self.directory());
+        directory.remove_expired_bins(now);
+        let left: Vec<_> = directory.bins().map(|bin| bin.key).collect();
+        self.inner.directory.publish(directory);
+        Retained { removed: tables.bins.keep_only(&left), done: true }
     }
 
     pub(super) fn append(

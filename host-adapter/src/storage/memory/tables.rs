@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use sealpost_core::Verdict;
 
+use super::bins::Bins;
 use crate::storage::{
     Accounting, Delivery, DeliveryId, Directory, Domain, DomainId, Endpoint, EndpointId, HookKind, NewEvent,
     Retained, Seq, Settled, delivery::Moment, event::Known, webhooks::Withdrawn, window::Window,
@@ -21,6 +22,7 @@ pub(super) struct Tables {
     pub(super) window: Window,
     pub(super) accounting: Accounting,
     pub(super) last: Seq,
+    pub(super) bins: Bins,
 }
 
 /// An event.
@@ -53,6 +55,7 @@ impl Tables {
             window,
             accounting: Accounting::default(),
             last: 0,
+            bins: Bins::default(),
         }
     }
 

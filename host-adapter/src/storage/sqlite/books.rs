@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use sealpost_core::Health;
 
 use super::{deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk};
-use crate::storage::{Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, window::Window};
+use crate::storage::{
+    Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, bin::BinLimits, window::Window,
+};
 
 /// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
 pub(super) struct Books {
@@ -24,6 +26,7 @@ pub(super) struct Books {
     pub(super) deletions: Vec<Deletion>,
     pub(super) disk: Disk,
     pub(super) max_pending: u64,
+    pub(super) bin_limits: BinLimits,
 }
 
 /// The numbers in the books.

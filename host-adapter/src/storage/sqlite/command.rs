@@ -1,16 +1,19 @@
 //! What the writer is asked for, and how whoever asked is answered.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     append::{AppendResult, append},
+    bins::{self, CaptureResult},
     books::{Books, Effects},
     configure::Configure,
     deliveries::{record, refill},
     retention::retain,
 };
-use crate::storage::{Directory, EndpointId, NewEvent, Retained, Settled, StoreError};
+use crate::storage::{Directory, EndpointId, NewEvent, Retained, Settled, StoreError, bin::Capture};
 
 /// What the writer is asked for.
 pub(super) enum Command {
@@ -18,6 +21,8 @@ pub(super) enum Command {
     Record { shard: usize, settled: Vec<Settled>, urgent: bool },
     Refill { endpoint: EndpointId, room: u32 },
     Retain { accepted_before: i64, slice: usize, reply: Reply<Result<Retained, StoreError>> },
+    Capture { bin: Arc<str>, capture: Box<Capture>, reply: Reply<CaptureResult> },
+    ClearBins { slice: usize, reply: Reply<Result<Retained, StoreError>> },
     Flush(Reply<Result<(), StoreError>>),
     Configure(Configure),
     Close(Reply<Result<(), StoreError>>),
@@ -41,6 +46,7 @@ pub(super) enum Answer {
     Nothing,
     Appended(AppendResult),
     Retained(Retained),
+    Captured(CaptureResult),
 }
 
 impl Command {
@@ -60,7 +66,10 @@ impl Command {
     pub(super) fn answer(self, answer: Answer) {
         match (self, answer) {
             (Self::Append { reply, .. }, Answer::Appended(result)) => reply.send(result),
-            (Self::Retain { reply, .. }, Answer::Retained(retained)) => reply.send(Ok(retained)),
+            (Self::Retain { reply, .. } | Self::ClearBins { reply, .. }, Answer::Retained(retained)) => {
+                reply.send(Ok(retained));
+            }
+            (Self::Capture { reply, .. }, Answer::Captured(result)) => reply.send(result),
             (Self::Flush(reply), _) => reply.send(Ok(())),
             _ => {}
         }
@@ -70,7 +79,8 @@ impl Command {
     pub(super) fn give_up(self, error: StoreError) -> Option<Self> {
         match self {
             Self::Append { reply, .. } => reply.send(Err(error.into())),
-            Self::Retain { reply, .. } => reply.send(Err(error)),
+            Self::Retain { reply, .. } | Self::ClearBins { reply, .. } => reply.send(Err(error)),
+            Self::Capture { reply, .. } => reply.send(Err(error.into())),
             Self::Flush(reply) => reply.send(Err(error)),
             kept => return Some(kept),
         }
@@ -102,6 +112,10 @@ pub(super) fn apply(
         Command::Retain { accepted_before, slice, .. } => {
             retain(connection, books, (*accepted_before, *slice)).map(Answer::Retained)
         }
+        Command::Capture { bin, capture, .. } => {
+            bins::capture(connection, books, directory, (bin, capture)).map(Answer::Captured)
+        }
+        Command::ClearBins { slice, .. } => bins::clear(connection, *slice).map(Answer::Retained),
         Command::Flush(_) | Command::Configure(_) | Command::Close(_) => Ok(Answer::Nothing),
     }
 }

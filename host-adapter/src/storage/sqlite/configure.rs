@@ -18,6 +18,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         ApiKey, Directory, Domain, DomainError, Endpoint, EndpointId, KeyError, StoreError, WebhookError,
+        bin::{Bin, BinDraft, BinError, Script},
         webhooks::{Edit, WebhookChange, Withdrawn},
     },
 };
@@ -36,6 +37,10 @@ pub(super) enum Configure {
     Rotate(Rotation),
     ForgetSecrets { now: i64, reply: Reply<Result<usize, StoreError>> },
     Forget(Forget),
+    Bin { draft: BinDraft, reply: Reply<Result<Arc<Bin>, BinError>> },
+    ScriptBin { id: String, script: Script, reply: Reply<Result<Arc<Bin>, BinError>> },
+    DeleteBin { id: String, reply: Reply<Result<(), BinError>> },
+    ExpireBins { now: i64, reply: Reply<Result<(), StoreError>> },
 }
 
 /// Asks to forget endpoints that no webhook of this directory has, answered by how many those were.
@@ -80,6 +85,10 @@ impl Writer {
             Configure::Forget(Forget { directory, unused, reply }) => {
                 reply.send(self.forget_endpoints(&directory, unused)?);
             }
+            Configure::Bin { draft, reply } => reply.send(self.create_bin(draft)?),
+            Configure::ScriptBin { id, script, reply } => reply.send(self.script_bin(&id, script)?),
+            Configure::DeleteBin { id, reply } => reply.send(self.delete_bin(&id)?),
+            Configure::ExpireBins { now, reply } => reply.send(self.expire_bins(now)?),
         }
         Ok(())
     }

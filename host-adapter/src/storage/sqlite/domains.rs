@@ -65,6 +65,7 @@ impl Writer {
             connection.execute("DELETE FROM secret WHERE domain = ?", [domain.id()])?;
             connection.execute("DELETE FROM legacy_domain WHERE domain = ?", [domain.id()])?;
             connection.execute("DELETE FROM api_key WHERE domain = ?", [name])?;
+            connection.execute("UPDATE bin SET gone = 1 WHERE domain = ?", [domain.id()])?;
             let Deletion { domain, below, reached } = deletion;
             connection.execute("INSERT INTO deletion VALUES (?, ?, ?)", params![domain, below, reached])?;
             Ok(())

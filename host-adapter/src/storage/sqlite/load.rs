@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sealpost_core::Health;
 
 use super::{
-    OpenCause, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin, webhooks,
+    OpenCause, bins, deliveries::Cancellation, domains::Deletion, endpoint_secrets, schema::begin, webhooks,
 };
 use crate::{
     secrets::{MasterKey, Secret},
@@ -115,6 +115,7 @@ pub(super) fn directory(
         }
     }
     directory.put_account_webhooks(webhooks::of_account(connection, &directory)?);
+    bins::load(connection, &mut directory)?;
     Ok(directory)
 }
 

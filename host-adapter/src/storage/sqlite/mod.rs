@@ -6,6 +6,7 @@
 
 mod alarm;
 mod append;
+mod bins;
 mod books;
 mod checkpoint;
 mod command;
@@ -62,6 +63,7 @@ use super::{
     Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
     EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError, Retained, SecretOf,
     Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
+    bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     outbox::{Outbox, Published},
     webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
@@ -168,6 +170,7 @@ impl Sqlite {
                 deletions: load::deletions(&connection)?,
                 disk: Disk::new(directory, settings.min_free),
                 max_pending: settings.max_pending,
+                bin_limits: settings.bins,
             },
             connection,
             published: inner.published.clone(),
@@ -249,6 +252,47 @@ impl Sqlite {
 
     pub(super) async fn add_api_key(&self, key: ApiKey) -> Result<(), KeyError> {
         self.ask(0, |reply| Command::Configure(Configure::ApiKey { key, reply })).await?
+    }
+
+    pub(super) async fn create_bin(&self, draft: BinDraft) -> Result<Arc<Bin>, BinError> {
+        self.ask(0, |reply| Command::Configure(Configure::Bin { draft, reply })).await?
+    }
+
+    pub(super) async fn script_bin(&self, id: &str, script: Script) -> Result<Arc<Bin>, BinError> {
+        let id = id.to_owned();
+        self.ask(0, |reply| Command::Configure(Configure::ScriptBin { id, script, reply })).await?
+    }
+
+    pub(super) async fn delete_bin(&self, id: &str) -> Result<(), BinError> {
+        let id = id.to_owned();
+        self.ask(0, |reply| Command::Configure(Configure::DeleteBin { id, reply })).await?
+    }
+
+    pub(super) async fn capture(&self, bin: &str, capture: Capture) -> Result<Captured, BinError> {
+        let (bin, bytes) = (bin.into(), capture.size() + 1024);
+        self.ask(bytes, |reply| Command::Capture { bin, capture: Box::new(capture), reply }).await?
+    }
+
+    pub(super) async fn captures(
+        &self,
+        bin: &Arc<Bin>,
+        query: CaptureQuery,
+    ) -> Result<Vec<StoredCapture>, StoreError> {
+        if self.directory().bin(&bin.id).is_none() {
+            return Ok(Vec::new());
+        }
+        self.inner.readers.captures(bin.clone(), query).await
+    }
+
+    pub(super) async fn capture_counts(&self, bin: &Arc<Bin>) -> Result<Vec<KindCount>, StoreError> {
+        self.inner.readers.capture_counts(bin.clone()).await
+    }
+
+    pub(super) async fn forget_bins(&self, now: i64, slice: usize) -> Result<Retained, StoreError> {
+        if self.directory().has_expired_bins(now) {
+            self.ask(0, |reply| Command::Configure(Configure::ExpireBins { now, reply })).await??;
+        }
+        self.ask(0, |reply| Command::ClearBins { slice, reply }).await?
     }
 
     pub(super) async fn append(

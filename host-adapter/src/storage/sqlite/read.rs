@@ -9,13 +9,16 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    OpenCause,
+    OpenCause, bins,
     error::passing,
     fresh::Shelf,
     listing::{self, Stop},
     load, schema,
 };
-use crate::storage::{Balance, DomainId, EventQuery, QueryError, StoreError, StoredEvent};
+use crate::storage::{
+    Balance, DomainId, EventQuery, QueryError, StoreError, StoredEvent,
+    bin::{Bin, CaptureQuery, KindCount, StoredCapture},
+};
 
 /// The connections that read.
 pub(super) struct Readers {
@@ -84,6 +87,20 @@ impl Readers {
             Ok(Balance { counts, pending: pending.cast_unsigned() })
         };
         self.with(count).await
+    }
+
+    /// The requests of a bin that a query asks for.
+    pub(super) async fn captures(
+        &self,
+        bin: Arc<Bin>,
+        query: CaptureQuery,
+    ) -> Result<Vec<StoredCapture>, StoreError> {
+        self.with(move |connection| bins::read(connection, &bin, &query)).await
+    }
+
+    /// How many requests of each kind a bin has.
+    pub(super) async fn capture_counts(&self, bin: Arc<Bin>) -> Result<Vec<KindCount>, StoreError> {
+        self.with(move |connection| bins::tally(connection, &bin)).await
     }
 
     /// Runs one read on a thread where it may block.

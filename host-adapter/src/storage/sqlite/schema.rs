@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { schema: include_str!("v1.sql"), fill: None },
     Migration { schema: include_str!("v2.sql"), fill: Some(facts::index_all) },
     Migration { schema: include_str!("v3.sql"), fill: None },
+    Migration { schema: include_str!("v4.sql"), fill: None },
 ];
 
 /// One step of the schema.

@@ -1,5 +1,6 @@
 //! What only a store on disk can show: restarts, crashes, locks, migrations, commits.
 
+mod bins;
 mod tenants;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
@@ -480,8 +481,12 @@ async fn other_files_are_refused() {
 }
 
 /// A store of every schema that was released, as SQL. A new migration comes with a new one.
-const EARLIER: &[&str] =
-    &[include_str!("fixtures/v1.sql"), include_str!("fixtures/v2.sql"), include_str!("fixtures/v3.sql")];
+const EARLIER: &[&str] = &[
+    include_str!("fixtures/v1.sql"),
+    include_str!("fixtures/v2.sql"),
+    include_str!("fixtures/v3.sql"),
+    include_str!("fixtures/v4.sql"),
+];
 
 #[tokio::test]
 async fn a_store_of_every_earlier_schema_is_brought_forward() {

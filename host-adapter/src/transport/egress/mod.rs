@@ -117,6 +117,8 @@ pub enum Denied {
     OwnListener,
     /// A name without an address.
     NoAddress,
+    /// The URL of a request bin of this server that is not there.
+    NoBin,
 }
 
 impl fmt::Display for Denied {
@@ -132,6 +134,7 @@ impl fmt::Display for Denied {
             }
             Self::OwnListener => f.write_str("the address is this server's own"),
             Self::NoAddress => f.write_str("the name has no address"),
+            Self::NoBin => f.write_str("there is no such request bin, or it has expired; make another one"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// `json`, which must be valid, with every member and element on a line of its own, indented by two
 /// spaces a level. Numbers and strings stay the text that they are.
-pub(super) fn pretty(json: &[u8]) -> Vec<u8> {
+pub(crate) fn pretty(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() + json.len() / 2);
     let mut depth = 0_usize;
     let mut bytes = json.iter().copied().peekable();
