@@ -59,6 +59,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Addresses that read `/metrics` without a key.
+    pub metrics_allow: Vec<IpNet>,
     /// Connections open at the same time.
     pub max_connections: usize,
     /// How long one request may take to arrive, and its answer wait for a client that reads nothing.
@@ -228,6 +230,7 @@ impl Server {
             listen: layers.one("server.listen", value::SOCKET, |text| text.parse().ok())?,
             public_url: layers.optional("server.public_url", BASE_URL, base_url)?,
             trusted_proxies: layers.list("server.trusted_proxies", value::NET, value::net)?,
+            metrics_allow: layers.list("server.metrics_allow", value::NET, value::net)?,
             max_connections: layers.number("server.max_connections", 1..=65_535)?,
             request_timeout: layers.duration("server.request_timeout", "100ms", "10m")?,
             drain_deadline: layers.duration("server.drain_deadline", "0s", "10m")?,

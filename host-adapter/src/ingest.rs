@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sealpost_core::host::Clock as _;
 use serde::Serialize;
+use tracing::debug;
 use utoipa::ToSchema;
 
 use self::prepare::{Batch, Frame, prepare};
@@ -196,7 +197,11 @@ impl Ingest {
         let mut items = Vec::with_capacity(answers.len());
         for (answer, note) in answers.into_iter().zip(&notes) {
             match answer {
-                Ok(appended) => items.push(note.item(appended)),
+                Ok(appended) => {
+                    let Appended { id, deliveries, duplicate, .. } = &appended;
+                    debug!(event = %id, domain, deliveries, duplicate, "accepted");
+                    items.push(note.item(appended));
+                }
                 Err(taken) => faults.push(conflict(taken)),
             }
         }

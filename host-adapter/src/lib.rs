@@ -11,6 +11,7 @@ mod format;
 mod hangup;
 pub mod ingest;
 mod memory;
+pub mod metrics;
 mod pretty;
 mod private;
 pub mod samples;

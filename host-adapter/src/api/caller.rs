@@ -76,7 +76,7 @@ fn refuse(app: &App, request: &Request) -> Error {
 
 /// Where a request comes from: the peer, or behind trusted proxies the nearest address that is none. Each of
 /// them appends the address that it heard from; what stands further left anybody can have written.
-fn client(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let lists = headers.get_all("x-forwarded-for").iter().rev().map_while(|list| list.to_str().ok());
     let mut told = lists.flat_map(|list| list.rsplit(',')).map_while(|text| text.trim().parse().ok());
     let mut address = peer;

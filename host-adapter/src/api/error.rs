@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answers::TurnedAway;
 use super::reply;
 use super::shape::{Fields, Shape};
 use crate::bins;
@@ -378,6 +379,8 @@ impl IntoResponse for Error {
         let mut response = reply::json(self.status(), &body);
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            let by_anyone = matches!(self, Self::TooManyWrongKeys { .. });
+            response.extensions_mut().insert(TurnedAway { reason: message, by_anyone });
         }
         response
     }

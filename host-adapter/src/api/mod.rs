@@ -6,6 +6,7 @@
 
 mod account_webhooks;
 mod accounting;
+mod answers;
 mod auth;
 mod base_url;
 mod bins;
@@ -19,6 +20,7 @@ mod form;
 mod health;
 mod keys;
 mod legacy;
+mod metrics;
 mod reply;
 mod shape;
 mod signing_key;
@@ -49,6 +51,7 @@ use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::ingest::Ingest;
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::storage::Store;
 use crate::transport::Client;
 
@@ -77,6 +80,8 @@ struct Inner {
     standard_webhooks: bool,
     public_url: Option<String>,
     trusted_proxies: Vec<IpNet>,
+    metrics: Metrics,
+    metrics_allow: Vec<IpNet>,
     /// The description of the routes, from the first time on that someone asks for it.
     document: OnceLock<Bytes>,
     draining: AtomicBool,
@@ -108,6 +113,10 @@ pub struct Setup {
     /// `X-Forwarded-Host`.
     /// A peer is known by the request's [`ConnectInfo`](axum::extract::ConnectInfo) extension.
     pub trusted_proxies: Vec<IpNet>,
+    /// What answers are counted in, and what `/metrics` tells.
+    pub metrics: Metrics,
+    /// Addresses that need no key for `/metrics`.
+    pub metrics_allow: Vec<IpNet>,
 }
 
 impl App {
@@ -115,7 +124,15 @@ impl App {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let Setup { store, client, bins, clock, limits, keys, .. } = setup;
-        let Setup { signing_key_is_configured, standard_webhooks, public_url, trusted_proxies, .. } = setup;
+        let Setup {
+            signing_key_is_configured,
+            standard_webhooks,
+            public_url,
+            trusted_proxies,
+            metrics,
+            metrics_allow,
+            ..
+        } = setup;
         Self(Arc::new(Inner {
             ingest: Ingest::new(store.clone(), clock, limits),
             pages: Memory::new(events::MEMORY),
@@ -131,6 +148,8 @@ impl App {
             standard_webhooks,
             public_url,
             trusted_proxies,
+            metrics,
+            metrics_allow,
             document: OnceLock::new(),
             draining: AtomicBool::new(false),
             failed: watch::Sender::new(None),
@@ -218,8 +237,18 @@ impl App {
         self.0.public_url.as_deref()
     }
 
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    fn gives_metrics_to(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.metrics_allow.iter().any(|network| network.contains(&address))
+    }
+
     fn document(&self) -> &Bytes {
-        let render = || document::render(keyed().into_openapi(), open().into_openapi(), self.public_url());
+        let keyed = || keyed().merge(metrics::routes()).into_openapi();
+        let render = || document::render(keyed(), open().into_openapi(), self.public_url());
         self.0.document.get_or_init(render)
     }
 
@@ -242,11 +271,14 @@ impl App {
 /// server loop's concern.
 pub fn router(app: App) -> Router {
     let keyed = Router::from(keyed()).route_layer(from_fn_with_state(app.clone(), caller::authenticate));
+    let metrics = Router::from(metrics::routes());
     keyed
+        .merge(metrics.route_layer(from_fn_with_state(app.clone(), metrics::authenticate)))
         .merge(open())
         .fallback(async || Error::UnknownRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(from_fn(reply::add_headers))
+        .layer(from_fn_with_state(app.clone(), answers::watch))
         .with_state(app)
 }
 

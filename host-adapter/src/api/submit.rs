@@ -14,7 +14,8 @@ use super::error::Error;
 use super::events::yes_or_no;
 use super::form::{self, Form};
 use super::reply;
-use crate::ingest::{Item, Packing, Receipt, Submission};
+use crate::ingest::{Item, Packing, Receipt, Rejection, Submission};
+use crate::metrics::Metrics;
 
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
@@ -53,8 +54,25 @@ pub(super) async fn submit(
     let mut room = app.ingest().room(domain.name());
     let body = body::receive(request, limit, &mut room).await?;
     let submission = Submission { body, packing, idempotency_key, partial };
-    let receipt = app.ingest().submit(domain.name(), submission, room).await?;
+    let submitted = app.ingest().submit(domain.name(), submission, room).await;
+    count(app.metrics(), &submitted);
+    let receipt = submitted?;
     Ok(reply::raw(StatusCode::OK, render(&receipt, partial)))
+}
+
+/// Counts the events of a submission by what became of each.
+fn count(metrics: &Metrics, submitted: &Result<Receipt, Rejection>) {
+    match submitted {
+        Ok(Receipt { items, faults }) => {
+            let duplicates = items.iter().filter(|item| item.duplicate).count();
+            metrics.submitted(items.len() - duplicates, duplicates, faults.total);
+        }
+        Err(Rejection::Invalid(faults) | Rejection::Conflicts(faults)) => {
+            metrics.submitted(0, 0, faults.total);
+        }
+        // How many events there were is not known; the answer itself is counted.
+        Err(_) => {}
+    }
 }
 
 fn packing(headers: &HeaderMap) -> Result<Packing, Error> {

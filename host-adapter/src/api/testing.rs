@@ -17,12 +17,14 @@ use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::{Config, Limits, Sources};
 use crate::entropy;
+use crate::metrics::Metrics;
 use crate::secrets::{Secret, hash_api_key};
 use crate::storage::{ApiKey, Inbox, Settings, Store};
 use crate::transport::{Client, ClientConfig, EgressRules, Guard};
 
 /// Every route that wants a key: its method and its path.
-pub(super) const ROUTES: [(&str, &str); 41] = [
+pub(super) const ROUTES: [(&str, &str); 42] = [
+    ("GET", "/metrics"),
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/x"),
@@ -96,6 +98,13 @@ impl Api {
         Self::set_up(&Settings::default(), limits, |setup| setup.standard_webhooks = false).await
     }
 
+    /// An API whose metrics these addresses read without a key.
+    pub(super) async fn giving_metrics_to(network: &str) -> Self {
+        let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
+        let network = network.parse().expect("a network");
+        Self::set_up(&Settings::default(), limits, |setup| setup.metrics_allow = vec![network]).await
+    }
+
     /// An API whose only key is the first one.
     pub(super) async fn without_configured_key() -> Self {
         let limits = Limits { event_data: 2048, batch_bytes: 2048, batch_items: 20 };
@@ -144,6 +153,8 @@ impl Api {
             standard_webhooks: true,
             public_url: None,
             trusted_proxies,
+            metrics: Metrics::default(),
+            metrics_allow: Vec::new(),
         };
         change(&mut setup);
         let app = App::new(setup);

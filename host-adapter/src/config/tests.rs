@@ -4,10 +4,11 @@ use std::io::Write as _;
 use super::*;
 
 /// A value for every key, other than its default.
-const OTHER: [(&str, &str); 47] = [
+const OTHER: [(&str, &str); 48] = [
     ("server.listen", "[::1]:0"),
     ("server.public_url", "https://events.example.com"),
     ("server.trusted_proxies", "10.0.0.1,fd00::/8"),
+    ("server.metrics_allow", "127.0.0.1"),
     ("server.max_connections", "7"),
     ("server.request_timeout", "1s"),
     ("server.drain_deadline", "1m"),

@@ -34,6 +34,7 @@ use crate::api::{App, Setup, router};
 use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::private;
 use crate::secrets::hash_api_key;
 use crate::shard::{Policy, Shard};
@@ -91,6 +92,7 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     let bins = Bins::new(store.clone(), &base, config.bins.clone(), config.delivery.standard_webhooks);
     let client = Arc::new(Client::new(client_config(config, addr, bins.clone())).map_err(Error::Client)?);
 
+    let metrics = Metrics::default();
     let app = App::new(Setup {
         store: store.clone(),
         clock: SystemClock::new(),
@@ -101,10 +103,12 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
         public_url,
         bins: bins.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        metrics: metrics.clone(),
+        metrics_allow: config.server.metrics_allow.clone(),
         client: Arc::clone(&client),
     });
     let (stop_shards, shards_stop) = watch::channel(None);
-    let shards = spawn_shards(config, &store, inboxes, &client, &app, &shards_stop)?;
+    let shards = spawn_shards(config, &store, inboxes, &client, &app, &metrics, &shards_stop)?;
     let (stop, stopped) = watch::channel(false);
     let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
     let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
@@ -291,6 +295,7 @@ fn spawn_shards(
     inboxes: Vec<Inbox>,
     client: &Arc<Client>,
     app: &App,
+    metrics: &Metrics,
     stop: &watch::Receiver<Option<Instant>>,
 ) -> Result<Vec<thread::JoinHandle<()>>, Error> {
     let count = inboxes.len().max(1);
@@ -311,14 +316,14 @@ fn spawn_shards(
     let mut shards = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
-        let policy = policy.clone();
+        let (policy, metrics) = (policy.clone(), metrics.clone());
         let part = Part::new("delivery", app);
         let seed = u32::from_le_bytes(crate::entropy::bytes());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _part = part;
-            let shard = Shard::new(index, store, inbox, client, policy, seed);
+            let shard = Shard::new(index, store, inbox, client, policy, seed, metrics);
             LocalSet::new().block_on(&runtime, shard.run(stop));
             // Not dropped: that would wait for name lookups that nobody waits for any more.
             runtime.shutdown_background();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sealpost_core::dispatch::{Dispatcher, Lane, LaneId, Slot};
+use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, LaneId, Slot};
 use sealpost_core::{Full, Record, Ticket, Verdict};
 use tokio::task::AbortHandle;
 
@@ -26,6 +26,8 @@ pub(super) struct Jobs {
 struct Job {
     delivery: Delivery,
     ticket: Ticket,
+    /// The number of the newest attempt.
+    number: u8,
     attempt: Option<AbortHandle>,
 }
 
@@ -97,17 +99,22 @@ impl Jobs {
     }
 
     pub(super) fn insert(&mut self, ticket: Ticket, delivery: Delivery) {
-        *place(&mut self.jobs, ticket.slot()) = Some(Job { delivery, ticket, attempt: None });
+        *place(&mut self.jobs, ticket.slot()) = Some(Job { delivery, ticket, number: 0, attempt: None });
     }
 
     pub(super) fn delivery(&self, ticket: Ticket) -> Option<&Delivery> {
         Some(&self.jobs.get(ticket.slot())?.as_ref()?.delivery)
     }
 
+    /// The number of the newest attempt of a delivery, from 1.
+    pub(super) fn number(&self, ticket: Ticket) -> u8 {
+        self.jobs.get(ticket.slot()).and_then(Option::as_ref).map_or(0, |job| job.number)
+    }
+
     /// An attempt has started under a new ticket.
-    pub(super) fn flies(&mut self, ticket: Ticket, attempt: Option<AbortHandle>) {
+    pub(super) fn flies(&mut self, Attempt { ticket, number, .. }: Attempt, attempt: Option<AbortHandle>) {
         if let Some(job) = place(&mut self.jobs, ticket.slot()) {
-            job.ticket = ticket;
+            (job.ticket, job.number) = (ticket, number);
             job.attempt = attempt;
         }
     }

@@ -26,7 +26,9 @@ use tokio::time::{self, sleep_until};
 use tracing::warn;
 
 use crate::clock::{SystemClock, steady_millis};
+use crate::metrics::Metrics;
 use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
+use crate::transport::Answer;
 
 use jobs::Jobs;
 use sign::Signer;
@@ -47,7 +49,27 @@ pub struct Policy {
 }
 
 /// What an attempt comes to that cannot even be signed: retried, since a key or a secret can be mended.
-const UNUSABLE: Outcome = Outcome::retry(Fault::Connect);
+fn unusable() -> Answer {
+    Answer {
+        outcome: Outcome::retry(Fault::Connect),
+        detail: "not sent: there is no signing key, or the endpoint's secret or URL cannot be used"
+            .to_owned(),
+        status: None,
+    }
+}
+
+/// What an attempt comes to that the shard itself has to give up.
+fn overdue() -> Answer {
+    let fault = Fault::Timeout;
+    Answer { outcome: Outcome::retry(fault), detail: fault.to_string(), status: None }
+}
+
+/// An attempt that has ended by itself.
+struct Ended {
+    ticket: Ticket,
+    answer: Answer,
+    took: Duration,
+}
 
 /// One shard.
 pub struct Shard<T> {
@@ -60,12 +82,13 @@ pub struct Shard<T> {
     dispatcher: Dispatcher<Box<[Slot]>, Box<[Lane]>>,
     jobs: Jobs,
     signer: Signer,
-    attempts: JoinSet<(Ticket, Outcome)>,
+    metrics: Metrics,
+    attempts: JoinSet<Ended>,
     /// Endpoints with a backlog that found no free lane; at most as many as there are endpoints.
     laneless: VecDeque<Arc<Endpoint>>,
 }
 
-impl<T: Transport + 'static> Shard<T> {
+impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
     /// Shard number `index`, which listens to this inbox of the store. `seed` feeds the jitter of retries.
     pub fn new(
         index: usize,
@@ -74,6 +97,7 @@ impl<T: Transport + 'static> Shard<T> {
         transport: Arc<T>,
         policy: Policy,
         seed: u32,
+        metrics: Metrics,
     ) -> Self {
         let slots = usize::from(policy.window.max(1));
         let (slots, lanes) = (vec![Slot::EMPTY; slots], vec![Lane::CLOSED; slots]);
@@ -91,6 +115,7 @@ impl<T: Transport + 'static> Shard<T> {
             dispatcher,
             attempts: JoinSet::new(),
             laneless: VecDeque::new(),
+            metrics,
         }
     }
 
@@ -144,7 +169,7 @@ impl<T: Transport + 'static> Shard<T> {
         self.dispatcher.handle_timeout(now);
         while let Some(ticket) = self.dispatcher.poll_abort(now) {
             self.jobs.abort(ticket);
-            self.tell(ticket, Outcome::retry(Fault::Timeout));
+            self.tell(ticket, &overdue(), self.deadline());
         }
         self.record(now);
         while let Some(refill) = self.dispatcher.poll_refill() {
@@ -158,42 +183,48 @@ impl<T: Transport + 'static> Shard<T> {
 
     /// Starts every attempt that may start, as long as the claims will outlive it.
     fn start(&mut self, now: Instant) {
-        let deadline = Duration::from_millis(self.policy.limits.deadline.as_millis().into());
-        if self.store.lease_left() < deadline {
+        if self.store.lease_left() < self.deadline() {
             return;
         }
         while let Some(attempt) = self.dispatcher.poll_attempt(now) {
             let handle = self.launch(attempt);
-            self.jobs.flies(attempt.ticket, handle);
+            self.jobs.flies(attempt, handle);
         }
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_millis(self.policy.limits.deadline.as_millis().into())
     }
 
     fn launch(&mut self, attempt: Attempt) -> Option<AbortHandle> {
         let delivery = self.jobs.delivery(attempt.ticket)?.clone();
+        log::started(&delivery, attempt.number);
         let prepared = self.signer.sign(&delivery, self.clock.unix());
         let transport = Arc::clone(&self.transport);
         Some(self.attempts.spawn_local(async move {
-            let Some(signed) = prepared else { return (attempt.ticket, UNUSABLE) };
-            let Ok(url) = Url::parse(delivery.endpoint.url().expose()) else {
-                return (attempt.ticket, UNUSABLE);
+            let (started, _flight) = (time::Instant::now(), delivery.endpoint.tally().fly());
+            let answer = match (prepared, Url::parse(delivery.endpoint.url().expose())) {
+                (Some(signed), Ok(url)) => transport.post(&url, &signed.headers(), &signed.payload).await,
+                _ => unusable(),
             };
-            let answer = transport.post(&url, &signed.headers(), &signed.payload).await;
-            (attempt.ticket, answer.into())
+            Ended { ticket: attempt.ticket, answer, took: started.elapsed() }
         }))
     }
 
-    fn end(&mut self, ended: Result<(Ticket, Outcome), tokio::task::JoinError>) {
+    fn end(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
         // An aborted attempt has been judged when its deadline passed.
-        let Ok((ticket, outcome)) = ended else { return };
+        let Ok(Ended { ticket, answer, took }) = ended else { return };
         // Stale when the deadline came first.
-        if self.dispatcher.handle_outcome(self.clock.now(), ticket, outcome).is_ok() {
-            self.tell(ticket, outcome);
+        if self.dispatcher.handle_outcome(self.clock.now(), ticket, answer.outcome).is_ok() {
+            self.tell(ticket, &answer, took);
         }
     }
 
-    fn tell(&self, ticket: Ticket, outcome: Outcome) {
+    fn tell(&self, ticket: Ticket, answer: &Answer, took: Duration) {
+        self.metrics.attempted(answer.outcome, took);
         if let Some(delivery) = self.jobs.delivery(ticket) {
-            log::ended(delivery, outcome);
+            delivery.endpoint.tally().count(answer.outcome);
+            log::ended(delivery, self.jobs.number(ticket), answer, took);
         }
     }
 
@@ -216,10 +247,14 @@ impl<T: Transport + 'static> Shard<T> {
             Verdict::Retry { wait, .. } => i64::from(wait.as_millis()),
             _ => 0,
         };
-        if record.verdict == Verdict::Exhausted
-            && let Some(delivery) = self.jobs.delivery(record.ticket)
-        {
-            log::exhausted(delivery, record.attempts);
+        if let Some(delivery) = self.jobs.delivery(record.ticket) {
+            match record.verdict {
+                Verdict::Retry { wait, .. } => log::waits(delivery, record.attempts, wait),
+                Verdict::Exhausted => log::exhausted(delivery, record.attempts),
+                Verdict::Cancelled => log::cancelled(delivery, record.attempts),
+                // Told by the line of the attempt.
+                Verdict::Acknowledged | Verdict::Refused => {}
+            }
         }
         Settled {
             id: record.key,

@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Policy, Shard};
 use crate::clock::SystemClock;
 use crate::filter::Facts;
+use crate::metrics::Metrics;
 use crate::secrets::Secret;
 use crate::storage::{Accounting, EndpointUrl, NewEvent, Settings, Store};
+use crate::transport::Answer;
 
 /// Answers with the next outcome of the script; `None`, or the script's end, is silence.
 #[derive(Default)]
@@ -39,15 +41,15 @@ impl Scripted {
 }
 
 impl Transport for Scripted {
-    type Answer = Outcome;
+    type Answer = Answer;
 
-    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Outcome {
+    async fn post<B: Body>(&self, to: &Url<'_>, headers: &[Header<'_>], body: &B) -> Answer {
         let body = String::from_utf8(body.chunks().concat()).unwrap();
         self.seen.lock().unwrap().push((to.as_str().to_owned(), body));
         self.headers.lock().unwrap().extend(headers.iter().map(|header| format!("{header:?}")));
         let next = self.script.lock().unwrap().pop_front().flatten();
         match next {
-            Some(outcome) => outcome,
+            Some(outcome) => Answer { outcome, detail: "as scripted".to_owned(), status: outcome.status() },
             None => std::future::pending().await,
         }
     }
@@ -94,7 +96,9 @@ impl House {
         let urls = urls.iter().map(|url| EndpointUrl::new(url)).collect();
         store.create_webhook("example.com", WebhookKind::Opened, urls).await.unwrap();
         let (stop, stopped) = watch::channel(None);
-        let shard = Shard::new(0, store.clone(), inboxes.remove(0), Arc::clone(&transport), policy, 1);
+        let (inbox, transport_of_shard) = (inboxes.remove(0), Arc::clone(&transport));
+        let metrics = Metrics::default();
+        let shard = Shard::new(0, store.clone(), inbox, transport_of_shard, policy, 1, metrics);
         let shards = RefCell::new(vec![tokio::task::spawn_local(shard.run(stopped))]);
         Self { store, transport, stop, shards }
     }

@@ -60,6 +60,15 @@ impl Balance {
     }
 }
 
+/// When the delivery that is due first is due, in milliseconds of the steady clock; it may lie in the past. Attempts under way count with the time at which they were due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OldestDue {
+    /// Among those of endpoints that are up.
+    pub up: Option<i64>,
+    /// Among those of all others.
+    pub others: Option<i64>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sealpost_core::{Health, Verdict};
 
-use super::{DomainId, HookKind, MAX_URLS};
+use super::{DomainId, HookKind, MAX_URLS, Tally};
 use crate::{
     clock::{steady_millis, wall_millis},
     secrets::Secret,
@@ -63,11 +63,12 @@ pub struct Endpoint {
     url: EndpointUrl,
     secret: Secret,
     health: AtomicU8,
+    tally: Tally,
 }
 
 impl Endpoint {
     pub(super) fn new(id: EndpointId, url: EndpointUrl, secret: Secret, health: Health) -> Self {
-        Self { id, url, secret, health: AtomicU8::new(health.to_byte()) }
+        Self { id, url, secret, health: AtomicU8::new(health.to_byte()), tally: Tally::default() }
     }
 
     /// Its name within the store.
@@ -99,6 +100,12 @@ impl Endpoint {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::from_byte(self.health.load(Relaxed))
+    }
+
+    /// What waits for it, and how its attempts went.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Takes over a recorded health; whether it differs from the one before.

@@ -237,7 +237,8 @@ impl Directory {
         Ok(Domain::new(self.last_domain + 1, name))
     }
 
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+    /// Every endpoint, by id.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.endpoints.values()
     }
 

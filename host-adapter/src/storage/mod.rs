@@ -108,6 +108,7 @@
 pub mod account_webhook;
 pub mod accounting;
 pub mod bin;
+pub mod commits;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod conformance;
@@ -128,17 +129,19 @@ mod postings;
 pub mod settings;
 pub mod sqlite;
 pub mod store;
+pub mod tally;
 pub mod webhooks;
 mod window;
 
 use std::fmt;
 
 pub use account_webhook::{AccountWebhook, AccountWebhookId};
-pub use accounting::{Accounting, Balance};
+pub use accounting::{Accounting, Balance, OldestDue};
 pub use bin::{
     Answer, Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script,
     ScriptError, StoredCapture,
 };
+pub use commits::Commits;
 pub use delivery::{
     Delivery, DeliveryId, Domains, Endpoint, EndpointId, EndpointUrl, MAX_FAN_OUT, Settled, ToShard,
 };
@@ -156,6 +159,7 @@ pub use outbox::Inbox;
 pub use settings::Settings;
 pub use sqlite::{Examined, OpenCause, OpenError, Sqlite};
 pub use store::Store;
+pub use tally::Tally;
 pub use webhooks::{AccountDraft, AccountEdit, WebhookEdit};
 
 use crate::clock::{steady_millis, wall_millis};

@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory,
-    Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery, Examined,
-    HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OpenError, QueryError, Retained, SecretOf, Seq,
-    Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
+    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Balance, Commits, Conflict,
+    Directory, Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery,
+    Examined, HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OldestDue, OpenError, QueryError,
+    Retained, SecretOf, Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
     bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     webhooks::{Configured, Edit, WebhookChange},
 };
@@ -408,6 +408,35 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.balance().await,
             Self::Memory(store) => Ok(store.balance()),
+        }
+    }
+
+    /// When the delivery that is due first is due.
+    ///
+    /// # Errors
+    /// The store is broken, or cannot write at the moment.
+    pub async fn oldest_due(&self) -> Result<OldestDue, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.oldest_due().await,
+            Self::Memory(store) => Ok(store.oldest_due()),
+        }
+    }
+
+    /// The sizes and times of the commits since the store was opened.
+    #[must_use]
+    pub fn commits(&self) -> Commits {
+        match self {
+            Self::Sqlite(store) => store.commit_sizes(),
+            Self::Memory(_) => Commits::default(),
+        }
+    }
+
+    /// Bytes that are free on the disk of the data directory; `None` where there is none, or the system does not say.
+    #[must_use]
+    pub fn free_disk(&self) -> Option<u64> {
+        match self {
+            Self::Sqlite(store) => store.free_disk(),
+            Self::Memory(_) => None,
         }
     }
 

@@ -10,7 +10,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::delivery::{DeliveryId, EndpointId};
+use super::{
+    accounting::OldestDue,
+    delivery::{DeliveryId, EndpointId},
+};
 
 /// Deliveries held of one suspect, where the quota is not smaller still.
 const SUSPECT_QUOTA: u32 = 16;
@@ -37,6 +40,8 @@ pub(super) struct Window {
     /// Endpoints below their quota with unclaimed deliveries whose shard has not been told, by the time of
     /// the first.
     untold: BTreeSet<(Standing, i64, EndpointId)>,
+    /// Endpoints with unclaimed deliveries, by whether they are up and by the time of the first.
+    backlogs: BTreeSet<(bool, i64, EndpointId)>,
     undo: Vec<Undo>,
 }
 
@@ -45,6 +50,7 @@ pub(super) struct Window {
 struct Held {
     endpoint: EndpointId,
     bytes: u32,
+    due: i64,
 }
 
 /// A part of the window.
@@ -91,6 +97,7 @@ impl Window {
             held: HashMap::new(),
             lanes: HashMap::new(),
             untold: BTreeSet::new(),
+            backlogs: BTreeSet::new(),
             undo: Vec::new(),
         }
     }
@@ -112,10 +119,17 @@ impl Window {
         places.min(self.below_quota(&lane))
     }
 
-    /// A shard is about to be given this delivery.
-    pub(super) fn claim(&mut self, id: DeliveryId, endpoint: EndpointId, bytes: usize) {
-        let held = Held { endpoint, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
+    /// A shard is about to be given this delivery, which is due at this time.
+    pub(super) fn claim(&mut self, id: DeliveryId, endpoint: EndpointId, bytes: usize, due: i64) {
+        let held = Held { endpoint, bytes: u32::try_from(bytes).unwrap_or(u32::MAX), due };
         self.set_held(id, Some(held));
+    }
+
+    /// The shard keeps this delivery until it is due again.
+    pub(super) fn postpone(&mut self, id: DeliveryId, due: i64) {
+        if let Some(&held) = self.held.get(&id) {
+            self.set_held(id, Some(Held { due, ..held }));
+        }
     }
 
     /// The shard has given this delivery back; its endpoint, unless it was not held.
@@ -186,6 +200,20 @@ impl Window {
             self.set_lane(endpoint, Lane { told: true, ..lane });
         }
         due
+    }
+
+    /// The first due times of all deliveries, held or not. Looks at all that are held.
+    pub(super) fn oldest_due(&self) -> OldestDue {
+        let of_held = |up: bool| {
+            let held = self.held.values().filter(move |held| self.lane(held.endpoint).up == up);
+            held.map(|held| held.due).min()
+        };
+        let of_backlogs = |up: bool| {
+            let range = (up, i64::MIN, EndpointId::MIN)..=(up, i64::MAX, EndpointId::MAX);
+            self.backlogs.range(range).next().map(|&(_, due, _)| due)
+        };
+        let oldest = |up| of_held(up).into_iter().chain(of_backlogs(up)).min();
+        OldestDue { up: oldest(true), others: oldest(false) }
     }
 
     /// When [`Window::tell`] will next have something to say by the passing of time alone.
@@ -277,6 +305,9 @@ impl Window {
         if let Some(place) = self.place(endpoint, &before) {
             self.untold.remove(&place);
         }
+        if let Some(due) = before.next_due {
+            self.backlogs.remove(&(before.up, due, endpoint));
+        }
         if !before.up {
             self.suspects.remove(before.held.deliveries, before.held.bytes);
         }
@@ -285,6 +316,9 @@ impl Window {
         }
         if let Some(place) = self.place(endpoint, &after) {
             self.untold.insert(place);
+        }
+        if let Some(due) = after.next_due {
+            self.backlogs.insert((after.up, due, endpoint));
         }
         self.lanes.insert(endpoint, after);
     }
@@ -337,11 +371,11 @@ mod tests {
     fn a_new_delivery_is_admitted_up_to_the_quota_and_the_window() {
         let mut window = Window::new(LIMITS);
         assert!(window.admits(1, 0));
-        window.claim(10, 1, 10);
-        window.claim(11, 1, 10);
+        window.claim(10, 1, 10, 0);
+        window.claim(11, 1, 10, 0);
         assert!(!window.admits(1, 0), "the endpoint's quota is spent");
         assert!(window.admits(2, 0));
-        window.claim(12, 2, 10);
+        window.claim(12, 2, 10, 0);
         assert!(!window.admits(3, 0), "the window is spent");
         assert_eq!(window.release(10), Some(1));
         assert_eq!(window.release(10), None);
@@ -352,9 +386,9 @@ mod tests {
     fn large_events_fill_the_window_before_its_places_are_taken() {
         let mut window = Window::new(LIMITS);
         (1..=2).for_each(|endpoint| window.judge(endpoint, true));
-        window.claim(10, 1, 99);
+        window.claim(10, 1, 99, 0);
         assert!(window.admits(2, 0));
-        window.claim(11, 1, 99);
+        window.claim(11, 1, 99, 0);
         assert!(!window.admits(2, 0));
         window.release(10);
         assert!(window.admits(2, 0));
@@ -385,8 +419,8 @@ mod tests {
     #[test]
     fn an_endpoint_at_its_quota_is_told_when_it_has_room_again() {
         let mut window = Window::new(LIMITS);
-        window.claim(10, 1, 1);
-        window.claim(11, 1, 1);
+        window.claim(10, 1, 1, 0);
+        window.claim(11, 1, 1, 0);
         window.leave_unclaimed(1, 5);
         assert!(window.tell(9).is_empty());
         window.release(11);
@@ -401,7 +435,7 @@ mod tests {
         assert_eq!(taken.get(..3), Some([16, 16, 1].as_slice()), "half of it, and then one each");
         assert_eq!(taken.iter().sum::<u32>(), 48);
         assert_eq!(window.room(1), 16);
-        window.claim(1, 1, 10);
+        window.claim(1, 1, 10, 0);
         window.judge(1, false);
         assert_eq!(window.room(1), 0, "a suspect now, and what it holds counts as theirs");
         window.judge(1, true);
@@ -412,9 +446,9 @@ mod tests {
     fn suspects_leave_a_quarter_of_the_bytes_too() {
         let mut window = Window::new(Limits { quota: 64, deliveries: 64, bytes: 400 });
         window.judge(1, true);
-        window.claim(10, 2, 299);
+        window.claim(10, 2, 299, 0);
         assert_eq!([window.room(2), window.room(3)], [0, 1]);
-        window.claim(11, 3, 1);
+        window.claim(11, 3, 1, 0);
         assert_eq!([window.room(4), window.room(1)], [0, 62]);
     }
 
@@ -426,7 +460,7 @@ mod tests {
             window.leave_unclaimed(endpoint, 5);
         }
         for id in 20..24 {
-            window.claim(id, 100 + id as EndpointId / 2, 1);
+            window.claim(id, 100 + id as EndpointId / 2, 1, 0);
         }
         assert!(window.tell(9).is_empty());
         window.release(20);
@@ -437,20 +471,39 @@ mod tests {
     fn fill(window: &mut Window, endpoints: std::ops::Range<EndpointId>) -> Vec<u32> {
         let mut fill = |endpoint| {
             let room = window.room(endpoint);
-            (0..room).for_each(|turn| window.claim(u64::from(endpoint) << 8 | u64::from(turn), endpoint, 10));
+            (0..room)
+                .for_each(|turn| window.claim(u64::from(endpoint) << 8 | u64::from(turn), endpoint, 10, 0));
             room
         };
         endpoints.map(&mut fill).collect()
     }
 
     #[test]
+    fn the_oldest_due_delivery_is_held_or_waits_and_is_known_apart_for_endpoints_that_are_up() {
+        let mut window = Window::new(LIMITS);
+        assert_eq!(window.oldest_due(), OldestDue::default());
+        window.judge(1, true);
+        window.claim(10, 1, 1, 30);
+        window.leave_unclaimed(1, 40);
+        window.leave_unclaimed(2, 20);
+        assert_eq!(window.oldest_due(), OldestDue { up: Some(30), others: Some(20) });
+        window.postpone(10, 50);
+        assert_eq!(window.oldest_due(), OldestDue { up: Some(40), others: Some(20) });
+        window.refilled(2, None, false);
+        window.judge(1, false);
+        assert_eq!(window.oldest_due(), OldestDue { up: None, others: Some(40) });
+        window.roll_back();
+        assert_eq!(window.oldest_due(), OldestDue::default());
+    }
+
+    #[test]
     fn a_rolled_back_transaction_leaves_no_trace() {
         let mut window = Window::new(LIMITS);
-        window.claim(10, 1, 10);
+        window.claim(10, 1, 10, 0);
         window.leave_unclaimed(1, 50);
         window.commit();
 
-        window.claim(11, 1, 10);
+        window.claim(11, 1, 10, 0);
         window.release(10);
         window.leave_unclaimed(1, 20);
         window.judge(1, true);

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustls::CertificateError;
 use sealpost_core::{Duration, Fault, Gone, Outcome};
 
 use super::egress::Denied;
@@ -97,12 +98,42 @@ impl Failure {
             Self::Denied(denied) => format!("not sent: {denied}"),
             Self::Unresolved(error) => error.to_string(),
             Self::NotConnected(error) => format!("no connection: {error}"),
-            Self::Tls(error) => format!("the TLS handshake failed: {error}"),
+            Self::Tls(error) => format!("the TLS handshake failed: {}", tls_advice(error)),
             Self::ConnectTimeout => "no connection within the deadline".to_owned(),
             Self::AnswerTimeout => "connected, but no answer within the deadline".to_owned(),
             Self::Unanswered => "the receiver closed the connection without an answer".to_owned(),
             Self::CutOff => "the receiver closed the connection in the middle of its answer".to_owned(),
             Self::Protocol(what) => (*what).to_owned(),
         }
+    }
+}
+
+/// What is wrong with a handshake, and what whoever runs the receiver can do about it.
+fn tls_advice(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the receiver's certificate has expired; renew it".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the receiver's certificate is not valid yet; look at both clocks".to_owned()
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the receiver's certificate is for another name than the URL's host".to_owned()
+            }
+            CertificateError::UnknownIssuer => "the receiver's certificate is from an authority that is not \
+                trusted, or signed by itself; send the whole chain, or name the authority in egress.ca_file"
+                .to_owned(),
+            other => format!("the receiver's certificate is not accepted: {other}"),
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "the receiver does not speak TLS on this port; is it an http URL?".to_owned()
+        }
+        Some(other) => other.to_string(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the receiver closed the connection in the middle of it".to_owned()
+        }
+        None => error.to_string(),
     }
 }

@@ -70,6 +70,12 @@ impl Client {
         })
     }
 
+    /// The same client, whose names a test answers for.
+    #[cfg(test)]
+    pub(super) fn answered_by(self, answer: fn(&str) -> super::resolve::Found) -> Self {
+        Self { deliveries: self.deliveries.answered_by(answer), api: self.api.answered_by(answer), ..self }
+    }
+
     /// Posts a payload of either format once, with `headers` beside those that every request has (`Host`,
     /// `Authorization` from the URL's credentials, `Content-Type`, `User-Agent`, `Accept`, `Content-Length`), and
     /// reads the answer.

@@ -20,16 +20,35 @@ pub(super) struct Resolver {
     places: Arc<Semaphore>,
     under_way: Arc<Mutex<UnderWay>>,
     patience: Duration,
+    lookup: Lookup,
+}
+
+/// Who answers for names.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Lookup {
+    /// The system.
+    #[default]
+    System,
+    /// A test, which gives the answer to each lookup of a name.
+    #[cfg(test)]
+    Scripted(fn(&str) -> Found),
 }
 
 /// The names that are being looked up, or wait for a place.
 type UnderWay = HashMap<String, watch::Receiver<Option<Found>>>;
 
-type Found = Result<Vec<IpAddr>, ResolveError>;
+pub(super) type Found = Result<Vec<IpAddr>, ResolveError>;
 
 impl Resolver {
     pub(super) fn new(places: usize, patience: Duration) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), under_way: Arc::default(), patience }
+        let lookup = Lookup::default();
+        Self { places: Arc::new(Semaphore::new(places)), under_way: Arc::default(), patience, lookup }
+    }
+
+    /// The same, answered by a test.
+    #[cfg(test)]
+    pub(super) fn answered_by(self, answer: fn(&str) -> Found) -> Self {
+        Self { lookup: Lookup::Scripted(answer), ..self }
     }
 
     /// The addresses of a name, each once, in the resolver's order.
@@ -59,7 +78,7 @@ impl Resolver {
         tokio::spawn(async move {
             let place = timeout(resolver.patience, resolver.places.acquire()).await;
             let looked_up = match &place {
-                Ok(Ok(_place)) => addresses(&name).await,
+                Ok(Ok(_place)) => resolver.lookup.addresses(&name).await,
                 _ => Err(ResolveError::NoPlace),
             };
             resolver.under_way().remove(&name);
@@ -92,6 +111,16 @@ impl fmt::Display for ResolveError {
             Self::NoPlace => "the host name was not looked up: too many others are not answered",
             Self::Unknown => "the host name does not resolve",
         })
+    }
+}
+
+impl Lookup {
+    async fn addresses(&self, name: &str) -> Found {
+        match self {
+            Self::System => addresses(name).await,
+            #[cfg(test)]
+            Self::Scripted(answer) => answer(name),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The client against receivers on the loopback interface.
 
+mod hostile;
+mod names;
 mod receiver;
 
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sealpost_core::Url;
+use tracing::info;
 
 use crate::api::App;
 use crate::api::error::Error;
@@ -24,7 +25,10 @@ pub(in crate::api) async fn vet(
         return Err(bad(&"its credentials are masked; send the real ones"));
     }
     let parsed = Url::parse(&normal).map_err(|error| bad(&error))?;
-    app.client().check_endpoint(&parsed).await.map_err(|denied| bad(&denied))?;
+    app.client().check_endpoint(&parsed).await.map_err(|denied| {
+        info!(endpoint = %parsed, reason = %denied, "refused by the egress guard");
+        bad(&denied)
+    })?;
     Ok(url)
 }
 

@@ -4,7 +4,7 @@ use sealpost_core::{Duration, Health, Verdict};
 
 use super::{A, B};
 use crate::storage::{
-    Accounting, NewEvent, Settings, Settled, ToShard,
+    Accounting, NewEvent, OldestDue, Settings, Settled, ToShard,
     fixture::{CLICKED, DOMAIN, Fixture, event, events_of, settings, urls},
     steady_millis,
 };
@@ -21,6 +21,8 @@ every_store! {
     health_is_kept_with_the_endpoint(settings());
     deliveries_go_to_the_shard_of_their_endpoint(Settings { shards: 2, ..settings() });
     dead_endpoints_leave_room_for_the_healthy(Settings { window: 64, quota: 16, ..settings() });
+    an_endpoint_knows_how_many_deliveries_are_pending_for_it(settings());
+    the_oldest_due_delivery_is_known(settings());
     an_endpoint_has_its_whole_quota_while_it_is_up(Settings { quota: 64, ..settings() });
 }
 
@@ -38,6 +40,38 @@ async fn each_end_is_counted_once(mut stage: Fixture) {
     let balance = Accounting { accepted: 5, acknowledged: 1, refused: 1, exhausted: 1, cancelled: 1 };
     assert_eq!(stage.store.accounting(), balance);
     assert_eq!(balance.pending(), 1);
+}
+
+async fn an_endpoint_knows_how_many_deliveries_are_pending_for_it(mut stage: Fixture) {
+    let endpoints = stage.subscribe(&[A, B]).await;
+    let pending = || endpoints.iter().map(|endpoint| endpoint.tally().pending()).collect::<Vec<_>>();
+    stage.append(["1", "2", "3"].map(event).into()).await;
+    assert_eq!(pending(), [3, 3]);
+    let deliveries = stage.claimed().await;
+    let to_a = deliveries.iter().find(|delivery| delivery.endpoint.id() == endpoints[0].id());
+    stage.settle(to_a.expect("a delivery"), Verdict::Refused).await;
+    stage.settle(to_a.expect("a delivery"), Verdict::Refused).await;
+    assert_eq!(pending(), [2, 3]);
+    stage.store.replace_webhook(DOMAIN, CLICKED, urls(&[A])).await.expect("replaced");
+    stage.until(|_| pending() == [2, 0]).await;
+    stage.store.delete_domain(DOMAIN).await.expect("deleted");
+    stage.until(|_| pending() == [0, 0]).await;
+}
+
+async fn the_oldest_due_delivery_is_known(mut stage: Fixture) {
+    let endpoint = stage.subscribe(&[A]).await.remove(0);
+    let before = steady_millis();
+    stage.append(vec![event("one")]).await;
+    let delivery = stage.claimed().await.remove(0);
+    let oldest = stage.store.oldest_due().await.expect("a store");
+    assert!(oldest.up.is_none() && oldest.others >= Some(before), "{oldest:?}");
+    let due = steady_millis() + 60_000;
+    let kept = Verdict::Retry { wait: Duration::ZERO, kept: true };
+    for verdict in [kept, RETRY] {
+        stage.settle_until(&delivery, verdict, due).await;
+        assert_eq!(stage.store.oldest_due().await, Ok(OldestDue { up: Some(due), others: None }));
+    }
+    assert_eq!(endpoint.health(), Health::Up);
 }
 
 async fn a_kept_retry_stays_with_its_shard(mut stage: Fixture) {

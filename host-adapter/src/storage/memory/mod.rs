@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use self::tables::Tables;
 use super::{
     Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
-    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, Position, QueryError, Retained,
-    SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, OldestDue, Position,
+    QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
     bin::{
         Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture,
     },
@@ -301,6 +301,10 @@ impl Memory {
         Balance { counts: tables.accounting, pending: tables.pending.len() as u64 }
     }
 
+    pub(super) fn oldest_due(&self) -> OldestDue {
+        self.inner.tables().window.oldest_due()
+    }
+
     pub(super) fn retain(&self, accepted_before: i64, slice: usize) -> Retained {
         self.inner.tables().retain(accepted_before, slice)
     }
@@ -344,6 +348,7 @@ impl Inner {
     fn settle(&self, tables: &mut Tables, tell: impl FnOnce(&Outbox)) {
         tell(&self.outbox);
         let directory = self.directory.current();
+        tables.changes.commit(&directory);
         for endpoint in tables.window.tell(steady_millis()) {
             if let Some(endpoint) = directory.endpoint(endpoint) {
                 self.outbox.tell(endpoint, ToShard::Backlog(endpoint.clone()));

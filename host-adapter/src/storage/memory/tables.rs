@@ -11,7 +11,8 @@ use sealpost_core::Verdict;
 use super::bins::Bins;
 use crate::storage::{
     Accounting, Delivery, DeliveryId, Directory, Domain, DomainId, Endpoint, EndpointId, HookKind, NewEvent,
-    Retained, Seq, Settled, delivery::Moment, event::Known, webhooks::Withdrawn, window::Window,
+    Retained, Seq, Settled, delivery::Moment, event::Known, tally::PendingChanges, webhooks::Withdrawn,
+    window::Window,
 };
 
 /// Everything, behind one lock.
@@ -20,6 +21,7 @@ pub(super) struct Tables {
     pub(super) ids: HashMap<(DomainId, Arc<str>), Seq>,
     pub(super) pending: BTreeMap<DeliveryId, PendingRow>,
     pub(super) window: Window,
+    pub(super) changes: PendingChanges,
     pub(super) accounting: Accounting,
     pub(super) last: Seq,
     pub(super) bins: Bins,
@@ -53,6 +55,7 @@ impl Tables {
             ids: HashMap::new(),
             pending: BTreeMap::new(),
             window,
+            changes: PendingChanges::default(),
             accounting: Accounting::default(),
             last: 0,
             bins: Bins::default(),
@@ -90,6 +93,7 @@ impl Tables {
         self.accounting.accepted += endpoints.len() as u64;
         let mut born = Vec::new();
         for (id, (kind, endpoint)) in (self.last << 4..).zip(endpoints) {
+            self.changes.add(endpoint.id(), 1);
             let claimed = self.window.admits(endpoint.id(), now.steady);
             let row = PendingRow {
                 endpoint: endpoint.id(),
@@ -101,7 +105,7 @@ impl Tables {
             };
             self.pending.insert(id, row);
             if claimed {
-                self.window.claim(id, endpoint.id(), event.data.len());
+                self.window.claim(id, endpoint.id(), event.data.len(), now.steady);
                 born.push(event.delivery(id, domain, kind, endpoint, now));
             } else {
                 self.window.leave_unclaimed(endpoint.id(), now.steady);
@@ -122,7 +126,7 @@ impl Tables {
         let row = self.pending.get_mut(&id)?;
         let event = self.events.get(&(id >> 4))?;
         row.claimed = true;
-        self.window.claim(id, endpoint.id(), event.data.len());
+        self.window.claim(id, endpoint.id(), event.data.len(), row.due);
         Some(Delivery {
             id,
             endpoint: endpoint.clone(),
@@ -142,11 +146,14 @@ impl Tables {
         match (settled.verdict, row) {
             (Verdict::Retry { kept, .. }, Some(row)) => {
                 (row.attempts, row.due, row.claimed) = (settled.attempts, settled.due, kept);
-                if !kept {
+                if kept {
+                    self.window.postpone(settled.id, settled.due);
+                } else {
                     self.window.leave_unclaimed(row.endpoint, settled.due);
                 }
             }
-            (verdict, Some(_)) => {
+            (verdict, Some(row)) => {
+                self.changes.remove(row.endpoint, 1);
                 self.pending.remove(&settled.id);
                 self.accounting.count(verdict);
             }
@@ -163,7 +170,9 @@ impl Tables {
         self.pending.retain(|_, row| {
             (row.endpoint, row.kind) != (endpoint, kind) || !withdrawn.domains.cover(row.domain)
         });
-        self.accounting.cancelled += (before - self.pending.len()) as u64;
+        let cancelled = (before - self.pending.len()) as u64;
+        self.accounting.cancelled += cancelled;
+        self.changes.remove(endpoint, cancelled);
         let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
         self.window.correct(endpoint, next_due);
     }
@@ -172,10 +181,13 @@ impl Tables {
     pub(super) fn remove_domain(&mut self, domain: &Domain) {
         let of_domain = |row: &PendingRow| row.domain == domain.id();
         let gone = self.pending.values().filter(|row| of_domain(row));
-        let endpoints: BTreeSet<_> = gone.map(|row| row.endpoint).collect();
-        let before = self.pending.len();
+        let mut endpoints = BTreeSet::new();
+        for row in gone {
+            endpoints.insert(row.endpoint);
+            self.changes.remove(row.endpoint, 1);
+            self.accounting.cancelled += 1;
+        }
         self.pending.retain(|_, row| !of_domain(row));
-        self.accounting.cancelled += (before - self.pending.len()) as u64;
         for endpoint in endpoints {
             let next_due = self.unclaimed(endpoint).first().map(|&(due, _)| due);
             self.window.correct(endpoint, next_due);

@@ -81,6 +81,7 @@ fn insert(
     books.fresh.add(facts::rows(domain.id(), &event.facts, position));
     books.counts.accounting.accepted += endpoints.len() as u64;
     for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
+        books.pending.add(endpoint.id(), 1);
         let claimed = books.window.admits(endpoint.id(), now.steady);
         let claim = if claimed { books.token } else { 0 };
         connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?.execute(
@@ -95,7 +96,7 @@ fn insert(
             ],
         )?;
         if claimed {
-            books.window.claim(id, endpoint.id(), event.data.len());
+            books.window.claim(id, endpoint.id(), event.data.len(), now.steady);
             effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));
         } else {
             books.window.leave_unclaimed(endpoint.id(), now.steady);

@@ -10,7 +10,8 @@ use sealpost_core::Health;
 
 use super::{deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk};
 use crate::storage::{
-    Accounting, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, bin::BinLimits, window::Window,
+    Accounting, Commits, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, bin::BinLimits,
+    tally::PendingChanges, window::Window,
 };
 
 /// What the writer knows and everything is decided by; ahead of the disk only while a transaction is open.
@@ -19,6 +20,8 @@ pub(super) struct Books {
     /// This life's fencing token.
     pub(super) token: i64,
     pub(super) window: Window,
+    /// Told to the endpoints with the commit.
+    pub(super) pending: PendingChanges,
     /// Facts that are not on disk.
     pub(super) fresh: Fresh,
     pub(super) counts: Counts,
@@ -43,6 +46,7 @@ pub(super) struct Counts {
 pub(super) struct Shown {
     pub(super) counts: Mutex<Counts>,
     pub(super) commits: AtomicU64,
+    pub(super) commit_sizes: Commits,
 }
 
 /// What is to be told once the transaction is committed.

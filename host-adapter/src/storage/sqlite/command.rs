@@ -13,7 +13,9 @@ use super::{
     deliveries::{record, refill},
     retention::retain,
 };
-use crate::storage::{Directory, EndpointId, NewEvent, Retained, Settled, StoreError, bin::Capture};
+use crate::storage::{
+    Directory, EndpointId, NewEvent, OldestDue, Retained, Settled, StoreError, bin::Capture,
+};
 
 /// What the writer is asked for.
 pub(super) enum Command {
@@ -23,6 +25,7 @@ pub(super) enum Command {
     Retain { accepted_before: i64, slice: usize, reply: Reply<Result<Retained, StoreError>> },
     Capture { bin: Arc<str>, capture: Box<Capture>, reply: Reply<CaptureResult> },
     ClearBins { slice: usize, reply: Reply<Result<Retained, StoreError>> },
+    OldestDue(Reply<Result<OldestDue, StoreError>>),
     Flush(Reply<Result<(), StoreError>>),
     Configure(Configure),
     Close(Reply<Result<(), StoreError>>),
@@ -47,6 +50,7 @@ pub(super) enum Answer {
     Appended(AppendResult),
     Retained(Retained),
     Captured(CaptureResult),
+    OldestDue(OldestDue),
 }
 
 impl Command {
@@ -70,6 +74,7 @@ impl Command {
                 reply.send(Ok(retained));
             }
             (Self::Capture { reply, .. }, Answer::Captured(result)) => reply.send(result),
+            (Self::OldestDue(reply), Answer::OldestDue(oldest)) => reply.send(Ok(oldest)),
             (Self::Flush(reply), _) => reply.send(Ok(())),
             _ => {}
         }
@@ -81,6 +86,7 @@ impl Command {
             Self::Append { reply, .. } => reply.send(Err(error.into())),
             Self::Retain { reply, .. } | Self::ClearBins { reply, .. } => reply.send(Err(error)),
             Self::Capture { reply, .. } => reply.send(Err(error.into())),
+            Self::OldestDue(reply) => reply.send(Err(error)),
             Self::Flush(reply) => reply.send(Err(error)),
             kept => return Some(kept),
         }
@@ -116,6 +122,7 @@ pub(super) fn apply(
             bins::capture(connection, books, directory, (bin, capture)).map(Answer::Captured)
         }
         Command::ClearBins { slice, .. } => bins::clear(connection, *slice).map(Answer::Retained),
+        Command::OldestDue(_) => Ok(Answer::OldestDue(books.window.oldest_due())),
         Command::Flush(_) | Command::Configure(_) | Command::Close(_) => Ok(Answer::Nothing),
     }
 }

@@ -65,6 +65,9 @@ pub(super) fn record(
                         "UPDATE pending SET due = ?, attempts = ?, claim = ? WHERE id = ? AND claim = ?",
                     )?
                     .execute(params![settled.due, settled.attempts, claim, id, books.token])?;
+                if kept {
+                    books.window.postpone(settled.id, settled.due);
+                }
                 if let (false, 1, Some(endpoint)) = (kept, changed, endpoint) {
                     books.window.leave_unclaimed(endpoint.id(), settled.due);
                 }
@@ -75,6 +78,9 @@ pub(super) fn record(
                     .execute(params![id, books.token])?;
                 if removed == 1 {
                     books.counts.accounting.count(verdict);
+                    if let Some(endpoint) = endpoint {
+                        books.pending.remove(endpoint.id(), 1);
+                    }
                 }
             }
         }
@@ -103,6 +109,7 @@ pub(super) fn refill(
     for id in cancelled {
         connection.prepare_cached("DELETE FROM pending WHERE id = ?")?.execute([id.cast_signed()])?;
         books.counts.accounting.count(Verdict::Cancelled);
+        books.pending.remove(endpoint.id(), 1);
     }
     for delivery in &deliveries {
         let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
@@ -124,13 +131,13 @@ pub(super) fn next_due(connection: &Connection, endpoint: EndpointId) -> rusqlit
         .optional()
 }
 
-/// Looks at one slice of the pending deliveries and cancels those that are covered; returns whether the
-/// cancellation has come to its end.
+/// Looks at one slice of the pending deliveries and cancels those that are covered; returns how many those were, and
+/// whether the cancellation has come to its end.
 pub(super) fn cancel_slice(
     connection: &Connection,
     books: &mut Books,
     cancellation: &mut Cancellation,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<(usize, bool)> {
     let Cancellation { id, endpoint, ref domains, kind, below, reached } = *cancellation;
     let (domain, spared) = webhooks::domains_to_columns(domains);
     let end: Option<i64> = connection
@@ -144,6 +151,7 @@ pub(super) fn cancel_slice(
         )?
         .execute(params![reached, end.unwrap_or(below - 1), endpoint, kind.as_str(), domain, spared])?;
     books.counts.accounting.cancelled += cancelled as u64;
+    books.pending.remove(endpoint, cancelled as u64);
     match end {
         Some(end) => {
             connection
@@ -156,7 +164,7 @@ pub(super) fn cancel_slice(
             books.window.correct(endpoint, next_due(connection, endpoint)?);
         }
     }
-    Ok(end.is_none())
+    Ok((cancelled, end.is_none()))
 }
 
 /// What became of the unclaimed deliveries of an endpoint that are due.
@@ -210,7 +218,7 @@ fn due(
             found.altered.push(id);
             continue;
         }
-        books.window.claim(id, endpoint.id(), data.len());
+        books.window.claim(id, endpoint.id(), data.len(), row.get(4)?);
         found.deliveries.push(Delivery {
             id,
             endpoint: endpoint.clone(),

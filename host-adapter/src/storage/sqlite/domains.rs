@@ -1,7 +1,7 @@
 //! Domains: made, and deleted. A deleted domain is gone with its commit; what it leaves behind is removed in
 //! slices afterwards.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -110,15 +110,15 @@ fn cancel_slice(connection: &Connection, books: &mut Books, deletion: &mut Delet
     let mut delete = connection.prepare_cached(
         "DELETE FROM pending WHERE id > ? AND id <= ? AND id < ? AND domain = ? RETURNING endpoint",
     )?;
-    let (mut endpoints, mut cancelled) = (BTreeSet::<EndpointId>::new(), 0);
+    let mut cancelled = BTreeMap::<EndpointId, u64>::new();
     let mut rows = delete.query(params![reached, end, below, domain])?;
     while let Some(row) = rows.next()? {
-        endpoints.insert(row.get(0)?);
-        cancelled += 1;
+        *cancelled.entry(row.get(0)?).or_default() += 1;
     }
     drop(rows);
-    books.counts.accounting.cancelled += cancelled;
-    for endpoint in endpoints {
+    for (endpoint, cancelled) in cancelled {
+        books.counts.accounting.cancelled += cancelled;
+        books.pending.remove(endpoint, cancelled);
         books.window.correct(endpoint, next_due(connection, endpoint)?);
     }
     connection

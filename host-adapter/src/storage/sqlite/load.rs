@@ -12,7 +12,7 @@ use crate::{
     secrets::{MasterKey, Secret},
     storage::{
         Accounting, ApiKey, Directory, Domain, DomainId, Endpoint, EndpointId, EndpointUrl, Epochs, Identity,
-        Seq, directory::Caps, window::Window,
+        Seq, directory::Caps, tally::PendingChanges, window::Window,
     },
 };
 
@@ -149,6 +149,19 @@ pub(super) fn backlog(
     }
     window.commit();
     Ok(())
+}
+
+/// The number of pending deliveries of each endpoint. No claim of an earlier life is left, so that the index
+/// of the unclaimed ones has them all.
+pub(super) fn pending(connection: &Connection) -> Result<PendingChanges, OpenCause> {
+    let mut counted = PendingChanges::default();
+    let mut statement =
+        connection.prepare("SELECT endpoint, count(*) FROM pending WHERE claim = 0 GROUP BY endpoint")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        counted.add(row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
+    }
+    Ok(counted)
 }
 
 /// Cancellations that an earlier life did not finish.

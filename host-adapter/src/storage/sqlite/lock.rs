@@ -45,13 +45,14 @@ impl Disk {
     }
 }
 
+/// Bytes that are free to use on the disk of a directory, where the system says so.
 #[cfg(unix)]
-fn free_bytes(directory: &Path) -> Option<u64> {
+pub(super) fn free_bytes(directory: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(directory).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
+pub(super) fn free_bytes(_: &Path) -> Option<u64> {
     None
 }

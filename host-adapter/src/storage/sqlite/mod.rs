@@ -33,7 +33,7 @@ mod webhooks;
 mod writer;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -60,11 +60,12 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
-    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, QueryError, Retained, SecretOf,
-    Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
+    Accounting, ApiKey, AppendError, Appended, Balance, Commits, Conflict, Directory, Domain, DomainError,
+    EndpointId, EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, OldestDue,
+    QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     outbox::{Outbox, Published},
+    tally::PendingChanges,
     webhooks::{Edit, WebhookChange},
     window::{Limits, Window},
 };
@@ -99,6 +100,7 @@ struct Inner {
     queue_size: u32,
     published: Arc<Published>,
     shown: Arc<Shown>,
+    directory: PathBuf,
     readers: Readers,
     failure: watch::Receiver<Option<String>>,
 }
@@ -137,6 +139,7 @@ impl Sqlite {
             bytes: settings.window_bytes,
         });
         load::backlog(&connection, &configured, &mut window)?;
+        load::pending(&connection)?.commit(&configured);
 
         let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
 
@@ -155,7 +158,12 @@ impl Sqlite {
             queue: Arc::new(Semaphore::new(queue_size as usize)),
             queue_size,
             published: Arc::new(Published::new(configured)),
-            shown: Arc::new(Shown { counts: Mutex::new(counts), commits: AtomicU64::new(0) }),
+            shown: Arc::new(Shown {
+                counts: Mutex::new(counts),
+                commits: AtomicU64::new(0),
+                commit_sizes: Commits::default(),
+            }),
+            directory: directory.to_owned(),
             readers: Readers::open(&path, settings.readers, fresh.shelf(), account.clone())?,
             failure,
         };
@@ -164,6 +172,7 @@ impl Sqlite {
                 account,
                 token,
                 window,
+                pending: PendingChanges::default(),
                 fresh,
                 counts,
                 cancellations: load::cancellations(&connection)?,
@@ -364,6 +373,18 @@ impl Sqlite {
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.inner.readers.close();
         self.ask(0, Command::Close).await?
+    }
+
+    pub(super) async fn oldest_due(&self) -> Result<OldestDue, StoreError> {
+        self.ask(0, Command::OldestDue).await?
+    }
+
+    pub(super) fn commit_sizes(&self) -> Commits {
+        self.inner.shown.commit_sizes.clone()
+    }
+
+    pub(super) fn free_disk(&self) -> Option<u64> {
+        lock::free_bytes(&self.inner.directory)
     }
 
     /// Transactions since the store was opened.

@@ -19,7 +19,7 @@ use super::{
     checkpoint::{Checkpointer, checkpoint},
     command::{Command, Reply, apply},
     configure::Configure,
-    deliveries::cancel_slice,
+    deliveries::{Cancellation, cancel_slice},
     domains::delete_slice,
     error::passing,
     schema::begin,
@@ -206,8 +206,17 @@ impl Writer {
             return Ok(());
         }
         match self.transact(|connection, books| cancel_slice(connection, books, &mut cancellation))? {
-            Ok(true) => drop(self.books.cancellations.remove(0)),
-            Ok(false) => self.books.cancellations[0] = cancellation,
+            Ok((cancelled, ended)) => {
+                if cancelled > 0 {
+                    let Cancellation { endpoint, kind, .. } = cancellation;
+                    tracing::info!(endpoint_id = endpoint, %kind, deliveries = cancelled, "cancelled in the store");
+                }
+                if ended {
+                    self.books.cancellations.remove(0);
+                } else {
+                    self.books.cancellations[0] = cancellation;
+                }
+            }
             Err(_) => self.cancel_again = Some(Instant::now() + PAUSE),
         }
         Ok(())
@@ -256,17 +265,22 @@ impl Writer {
         write: impl FnOnce(&Connection, &mut Books) -> rusqlite::Result<T>,
     ) -> Result<Result<T, StoreError>, Broken> {
         let before = self.books.counts;
+        let rows = self.connection.total_changes();
         let attempt = || {
             let transaction = begin(&self.connection)?;
             let result = write(&transaction, &mut self.books)?;
             if self.books.counts.differ(&before) {
                 self.books.counts.write(&transaction)?;
             }
+            let committing = Instant::now();
             transaction.commit()?;
-            Ok(result)
+            Ok((result, committing.elapsed()))
         };
         match attempt() {
-            Ok(result) => {
+            Ok((result, took)) => {
+                let rows = self.connection.total_changes().saturating_sub(rows);
+                self.shown.commit_sizes.count(rows, took);
+                self.books.pending.commit(&self.published.current());
                 self.books.window.commit();
                 // Before the count is shown: whoever reads up to it is to find all of it.
                 self.books.fresh.commit();
@@ -275,6 +289,7 @@ impl Writer {
                 Ok(Ok(result))
             }
             Err(error) => {
+                self.books.pending.roll_back();
                 self.books.window.roll_back();
                 self.books.fresh.roll_back();
                 self.books.counts = before;

@@ -64,7 +64,16 @@ impl Receiver {
         name: &str,
         reply: impl Fn(usize) -> Reply + Send + Sync + 'static,
     ) -> (Self, NamedTempFile) {
-        let (config, authority) = certificate(name);
+        let params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        Self::start_tls_with(params, reply).await
+    }
+
+    /// The same with this certificate.
+    pub(super) async fn start_tls_with(
+        certificate: rcgen::CertificateParams,
+        reply: impl Fn(usize) -> Reply + Send + Sync + 'static,
+    ) -> (Self, NamedTempFile) {
+        let (config, authority) = certified(certificate);
         (Self::listen(Some(TlsAcceptor::from(Arc::new(config))), reply).await, authority)
     }
 
@@ -165,7 +174,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> 
     Some(request)
 }
 
-fn certificate(name: &str) -> (ServerConfig, NamedTempFile) {
+fn certified(certificate: rcgen::CertificateParams) -> (ServerConfig, NamedTempFile) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -173,8 +182,7 @@ fn certificate(name: &str) -> (ServerConfig, NamedTempFile) {
     let issuer = rcgen::Issuer::new(authority, authority_key);
 
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let certificate = certificate.signed_by(&key, &issuer).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
