@@ -4,7 +4,7 @@ use axum::extract::{FromRequest as _, Multipart};
 use axum::http::{HeaderMap, Method, Uri, header};
 use bytes::Bytes;
 use sealpost_core::http::RequestHead;
-use sealpost_core::json::Text;
+use sealpost_core::json::{Number, Text};
 use sealpost_core::sign::{ReceivedBlock, StandardHeaders, check_payload};
 use sealpost_core::{Body, EventKind, RawJson, Severity, UnixTime, WebhookKind};
 use url::form_urlencoded;
@@ -168,8 +168,7 @@ impl Said {
         let name = word("event");
         let severity = word("severity").as_deref().and_then(Severity::parse);
         let kind = name.as_deref().and_then(EventKind::parse).and_then(|event| event.webhook(severity));
-        let time =
-            event.member("timestamp").and_then(RawJson::as_number).and_then(|number| number.as_unix_time());
+        let time = event.member("timestamp").and_then(RawJson::as_number).and_then(Number::as_unix_time);
         Self {
             kind: kind.map(|kind| WebhookKind::as_str(kind).to_owned()).or(name),
             id: word("id"),

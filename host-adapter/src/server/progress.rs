@@ -18,8 +18,11 @@ pub(super) struct Progress<S> {
     /// Since the stream last took nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     /// What may be ordered, and what to do to the stream then.
-    hangup: Option<(Hangup, fn(&S))>,
+    hangup: Option<(Hangup, Reset<S>)>,
 }
+
+/// Makes the peer of a stream see a reset.
+type Reset<S> = fn(&S);
 
 impl<S> Progress<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
@@ -27,7 +30,7 @@ impl<S> Progress<S> {
     }
 
     /// The same, and once the order is there, nothing more is written: `then` is done instead.
-    pub(super) fn that_heeds(self, order: Hangup, then: fn(&S)) -> Self {
+    pub(super) fn that_heeds(self, order: Hangup, then: Reset<S>) -> Self {
         Self { hangup: Some((order, then)), ..self }
     }
 

@@ -47,7 +47,7 @@ impl Epochs {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.earlier.iter().chain([&self.present]).flat_map(Epoch::to_bytes).collect()
+        self.earlier.iter().chain([&self.present]).flat_map(|epoch| epoch.to_bytes()).collect()
     }
 
     /// The id of the present one.
@@ -81,7 +81,7 @@ impl Epoch {
         Some(Self { id: u64::from_be_bytes(*id), after: Seq::from_be_bytes(after.try_into().ok()?) })
     }
 
-    fn to_bytes(&self) -> [u8; 16] {
+    fn to_bytes(self) -> [u8; 16] {
         (u128::from(self.id) << 64 | u128::from(self.after)).to_be_bytes()
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten() {
         let first = Epochs::first();
-        let many = (0..2000).fold(first.clone(), |epochs, after| epochs.begin(after));
+        let many = (0..2000).fold(first.clone(), Epochs::begin);
         assert_eq!(many.to_bytes().len(), (REMEMBERED + 1) * 16);
         assert!(!many.hold(first.present(), 0, 2000));
     }
