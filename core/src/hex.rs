@@ -31,8 +31,9 @@ impl<const N: usize> Hex<N> {
     }
 }
 
-/// Out of line: the same for all lengths.
-#[inline(never)]
+/// On a microcontroller the same for all lengths.
+#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(not(target_os = "none"), inline)]
 fn write(bytes: &[u8], digits: &mut [u8]) {
     let (pairs, _) = digits.as_chunks_mut::<2>();
     for (pair, byte) in pairs.iter_mut().zip(bytes) {
@@ -41,16 +42,18 @@ fn write(bytes: &[u8], digits: &mut [u8]) {
 }
 
 /// The bytes of `2 * N` hexadecimal digits in either case; `None` for any other text.
-pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
-    let mut bytes = [0; N];
-    for (place, digit) in text.bytes().enumerate() {
-        let byte = bytes.get_mut(place / 2)?;
-        *byte = *byte << 4 | value(digit)?;
+    // Every digit is looked at before any is judged, so that many are read at once.
+    let (mut bytes, mut wrong) = ([0; N], false);
+    for (byte, [high, low]) in bytes.iter_mut().zip(text.as_chunks().0) {
+        let (high, low) = (value(*high), value(*low));
+        wrong |= (high | low) > 0xf;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    (!wrong).then_some(bytes)
 }
 
 /// The lowercase digit of four bits; computed rather than looked up: no table, and no index that could be
@@ -59,12 +62,16 @@ pub(crate) const fn digit(nibble: u8) -> u8 {
     nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
-/// The four bits of a digit in either case.
-pub(crate) const fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit & 0xf),
-        b'a'..=b'f' | b'A'..=b'F' => Some((digit & 0xf) + 9),
-        _ => None,
+/// The four bits of a digit in either case; more than 15 for any other character.
+const fn value(digit: u8) -> u8 {
+    let decimal = digit.wrapping_sub(b'0');
+    let letter = (digit | 0x20).wrapping_sub(b'a');
+    if decimal < 10 {
+        decimal
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        u8::MAX
     }
 }
 
@@ -82,14 +89,14 @@ mod tests {
     fn bytes_come_back_from_their_digits_in_either_case() {
         let bytes: [u8; 256] = core::array::from_fn(|i| i as u8);
         let text = Hex::<512>::encode(&bytes);
-        assert_eq!(decode(text.as_str()), Some(bytes));
-        assert_eq!(decode(&text.as_str().to_ascii_uppercase()), Some(bytes));
+        assert_eq!(decode(text.as_bytes()), Some(bytes));
+        assert_eq!(decode(&text.as_bytes().to_ascii_uppercase()), Some(bytes));
     }
 
     #[test]
     fn other_lengths_and_other_characters_are_no_hex() {
         for text in ["", "0", "000", "00000", "0g0a", "0x00", "é0"] {
-            assert_eq!(decode::<2>(text), None, "{text}");
+            assert_eq!(decode::<2>(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Hex::<2>::parse("AB"), None);
         assert!(Hex::<2>::parse("ab").is_some());

@@ -35,9 +35,9 @@ fn percent_decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = text;
     core::iter::from_fn(move || {
         let (byte, after) = match rest {
-            [b'%', high, low, after @ ..] => match (hex::value(*high), hex::value(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (b'%', rest.get(1..)?),
+            [b'%', high, low, after @ ..] => match hex::decode(&[*high, *low]) {
+                Some([byte]) => (byte, after),
+                None => (b'%', rest.get(1..)?),
             },
             [byte, after @ ..] => (*byte, after),
             [] => return None,

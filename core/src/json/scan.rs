@@ -15,13 +15,26 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     // The last eight once more, some of them for the second time, rather than up to seven one by one.
-    if wide && bytes.last_chunk().is_some_and(|chunk| special_bytes(u64::from_le_bytes(*chunk)) == 0) {
+    if wide && last_word(bytes).is_some_and(|word| special_bytes(word) == 0) {
         return bytes.len();
     }
     while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
         at += 1;
     }
     at
+}
+
+/// The last eight bytes; of a shorter text all, some of them twice.
+#[inline]
+fn last_word(bytes: &[u8]) -> Option<u64> {
+    if let Some(chunk) = bytes.last_chunk() {
+        return Some(u64::from_le_bytes(*chunk));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return Some(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32);
+    }
+    let [first, middle, last] = [bytes.first()?, bytes.get(bytes.len() / 2)?, bytes.last()?];
+    Some(u64::from_le_bytes([*first, *middle, *last, *first, *first, *first, *first, *first]))
 }
 
 const fn is_special(byte: u8) -> bool {

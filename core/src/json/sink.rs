@@ -51,9 +51,25 @@ impl Sink for SliceSink<'_> {
     #[cfg_attr(target_os = "none", inline(never))]
     fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
         let room = self.buffer.get_mut(self.filled..).and_then(|free| free.get_mut(..bytes.len()));
-        room.ok_or(ResourceError::BufferTooSmall)?.copy_from_slice(bytes);
+        copy(room.ok_or(ResourceError::BufferTooSmall)?, bytes);
         self.filled += bytes.len();
         Ok(())
+    }
+}
+
+/// Copies between slices of one length: most are shorter than it takes to call what copies long ones.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if cfg!(target_os = "none") || from.len() > 16 {
+        to.copy_from_slice(from);
+    } else if let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
+        if let Some(place) = to.first_chunk_mut::<8>() { *place = *first; }
+        if let Some(place) = to.last_chunk_mut::<8>() { *place = *last; }
+    } else if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
+        if let Some(place) = to.first_chunk_mut::<4>() { *place = *first; }
+        if let Some(place) = to.last_chunk_mut::<4>() { *place = *last; }
+    } else {
+        for (place, byte) in to.iter_mut().zip(from) { *place = *byte; }
     }
 }
 

@@ -12,6 +12,12 @@ use sha2::Sha256;
 use sha2::block_api::compress256;
 
 const BLOCK: usize = 64;
+/// The blocks that a hasher keeps: on a host two, into which what Mailgun's scheme signs fits, to be hashed at once.
+const WAITING: usize = if cfg!(target_os = "none") { 1 } else { 2 };
+/// What follows the last byte of a message.
+const MARK: u8 = 0x80;
+/// At the end of the last block.
+const LENGTH_BYTES: usize = size_of::<u64>();
 /// The state before the first block: the fractions of the square roots of the first eight primes.
 const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
@@ -45,12 +51,12 @@ impl MacKey {
         Self { inner, outer: after(&mut block, INNER ^ OUTER) }
     }
 
-    /// The code over the parts of the head and of the body, one after the other. Out of line, so that signing
-    /// and verifying in both schemes share it.
-    #[inline(never)]
+    /// The code over the parts of the head and of the body, one after the other. On a microcontroller out of line, so
+    /// that signing and verifying in both schemes share it.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn over(&self, head: &[&[u8]], body: &[&[u8]]) -> Code {
         let inner = digest(self.inner, BLOCK, head, body);
-        Code(digest(self.outer, BLOCK, &[&inner], &[]))
+        Code(outer(self.outer, &inner))
     }
 }
 
@@ -77,16 +83,25 @@ fn after(block: &mut [u8; BLOCK], mask: u8) -> State {
     state
 }
 
+/// The hash of a key's block, which the state has taken in, and another hash: one block, always the same but for that.
+fn outer(mut state: State, inner: &[u8; 32]) -> [u8; 32] {
+    const LENGTH: u64 = 8 * (BLOCK + 32) as u64;
+    let mut block = [0; BLOCK];
+    let (hash, end) = block.split_at_mut(inner.len());
+    hash.copy_from_slice(inner);
+    if let [mark, ..] = end {
+        *mark = MARK;
+    }
+    let (_, length) = block.split_at_mut(BLOCK - LENGTH_BYTES);
+    length.copy_from_slice(&LENGTH.to_be_bytes());
+    compress256(&mut state, slice::from_ref(&block));
+    to_bytes(&state)
+}
+
 /// Goes on from a state that has taken in `taken` bytes, whole blocks, and ends the hash.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 fn digest(state: State, taken: usize, head: &[&[u8]], body: &[&[u8]]) -> [u8; 32] {
-    /// A bit that is set, and zeros up to the length, which ends the last block.
-    const PADDING: &[u8; BLOCK] = &{
-        let mut padding = [0; BLOCK];
-        padding[0] = 0x80;
-        padding
-    };
-    let mut hasher = Hasher { state, block: [0; BLOCK], filled: 0 };
+    let mut hasher = Hasher { state, waiting: [[0; BLOCK]; WAITING], filled: 0 };
     let mut length = taken as u64;
     for parts in [head, body] {
         for part in parts {
@@ -94,27 +109,20 @@ fn digest(state: State, taken: usize, head: &[&[u8]], body: &[&[u8]]) -> [u8; 32
             hasher.update(part);
         }
     }
-    let free = 2 * BLOCK - size_of::<u64>() - hasher.filled;
-    let padding = if free > BLOCK { free - BLOCK } else { free };
-    hasher.update(PADDING.get(..padding).unwrap_or_default());
-    hasher.update(&length.wrapping_mul(8).to_be_bytes());
-    let mut hash = [0; 32];
-    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(&hasher.state) {
-        *bytes = word.to_be_bytes();
-    }
-    hash
+    hasher.end(length)
 }
 
-/// A state, and the bytes that do not make a block yet.
+/// A state, and the bytes that it has not taken in yet.
 struct Hasher {
     state: State,
-    block: [u8; BLOCK],
-    /// Less than [`BLOCK`].
+    /// Zeros from `filled` on.
+    waiting: [[u8; BLOCK]; WAITING],
+    /// Less than all.
     filled: usize,
 }
 
 impl Hasher {
-    /// Takes in bytes. Whole blocks are hashed where they lie, unless the block that waits is not full.
+    /// Takes in bytes. Whole blocks are hashed where they lie, unless others wait.
     #[cfg_attr(target_os = "none", inline(never))]
     fn update(&mut self, mut rest: &[u8]) {
         while !rest.is_empty() {
@@ -125,19 +133,52 @@ impl Hasher {
                 rest = tail;
                 continue;
             }
-            let free = self.block.get_mut(self.filled..).unwrap_or_default();
+            let free = self.waiting.as_flattened_mut().get_mut(self.filled..).unwrap_or_default();
             let count = rest.len().min(free.len());
-            for (place, byte) in free.iter_mut().zip(rest) {
-                *place = *byte;
+            let (taken, left) = rest.split_at_checked(count).unwrap_or_default();
+            if let Some(places) = free.get_mut(..count) {
+                places.copy_from_slice(taken);
             }
-            rest = rest.get(count..).unwrap_or_default();
+            rest = left;
             self.filled += count;
-            if self.filled == BLOCK {
-                compress256(&mut self.state, slice::from_ref(&self.block));
-                self.filled = 0;
+            if self.filled == WAITING * BLOCK {
+                self.compress();
             }
         }
     }
+
+    /// Ends the hash of `length` bytes: a bit that is set, zeros, and the length in bits, which ends the last block.
+    fn end(mut self, length: u64) -> [u8; 32] {
+        if let Some(place) = self.waiting.as_flattened_mut().get_mut(self.filled) {
+            *place = MARK;
+        }
+        if self.filled >= WAITING * BLOCK - LENGTH_BYTES {
+            self.compress();
+        }
+        let blocks = (self.filled + LENGTH_BYTES) / BLOCK + 1;
+        if let Some(blocks @ [.., _]) = self.waiting.get_mut(..blocks) {
+            if let [.., last] = blocks {
+                let (_, place) = last.split_at_mut(BLOCK - LENGTH_BYTES);
+                place.copy_from_slice(&length.wrapping_mul(8).to_be_bytes());
+            }
+            compress256(&mut self.state, blocks);
+        }
+        to_bytes(&self.state)
+    }
+
+    /// Hashes the blocks that wait, and begins again.
+    fn compress(&mut self) {
+        compress256(&mut self.state, &self.waiting);
+        (self.waiting, self.filled) = ([[0; BLOCK]; WAITING], 0);
+    }
+}
+
+fn to_bytes(state: &State) -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    hash
 }
 
 #[cfg(test)]

@@ -164,8 +164,8 @@ pub(super) fn seconds(timestamp: &str) -> Result<u64, VerifyError> {
 fn signs(block: &ReceivedBlock<'_>, code: &Code) -> Result<bool, VerifyError> {
     for text in [Some(block.signature), block.parent_signature] {
         let Some(text) = text else { break };
-        let signature =
-            hex::decode(text).ok_or(VerifyError::Malformed("a signature must be 64 hexadecimal digits"))?;
+        let signature = hex::decode(text.as_bytes())
+            .ok_or(VerifyError::Malformed("a signature must be 64 hexadecimal digits"))?;
         if code.is(&signature) {
             return Ok(true);
         }
