@@ -1,5 +1,6 @@
 //! Events on their way in: taken apart, validated, completed, stored, and only then acknowledged.
 
+mod portable;
 mod prepare;
 mod split;
 
