@@ -1,5 +1,7 @@
 //! Events on their way in: taken apart, validated, completed, stored, and only then acknowledged.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod portable;
 mod prepare;
 mod split;
