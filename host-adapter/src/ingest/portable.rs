@@ -21,12 +21,14 @@ pub(super) struct NotPortable {
 /// # Errors
 /// The first number out of range, or the first object to end that has a name twice.
 pub(super) fn check(raw: RawJson<'_>) -> Result<(), NotPortable> {
-    Walk { rest: raw.as_str(), open: Vec::new(), names: Vec::new() }.run()
+    Walk { text: raw.as_str(), at: 0, open: Vec::with_capacity(8), names: Vec::with_capacity(32) }.run()
 }
 
 /// A walk over text that is known to be JSON.
 struct Walk<'a> {
-    rest: &'a str,
+    text: &'a str,
+    /// The byte that is looked at.
+    at: usize,
     open: Vec<Open>,
     /// The names of all objects that are open, the outermost first.
     names: Vec<Cow<'a, str>>,
@@ -42,63 +44,72 @@ enum Open {
 
 impl<'a> Walk<'a> {
     fn run(mut self) -> Result<(), NotPortable> {
-        while let Some(byte) = self.rest.bytes().next() {
-            let length = match byte {
+        while let Some(byte) = self.rest().first() {
+            match byte {
                 b'"' => self.string(),
                 b'-' | b'0'..=b'9' => self.number()?,
-                b'{' => self.enter(Open::Object(self.names.len())),
-                b'[' => self.enter(Open::Array(0)),
+                b'{' => self.open.push(Open::Object(self.names.len())),
+                b'[' => self.open.push(Open::Array(0)),
                 b'}' | b']' => self.leave()?,
                 b',' => {
                     if let Some(Open::Array(elements)) = self.open.last_mut() {
                         *elements += 1;
                     }
-                    1
                 }
-                _ => 1,
-            };
-            self.rest = self.rest.get(length..).unwrap_or_default();
+                _ => {}
+            }
+            self.at += 1;
         }
         Ok(())
     }
 
-    /// Keeps a string that is a name. Its length, with the quotes.
-    fn string(&mut self) -> usize {
-        let bytes = self.rest.as_bytes();
-        let (mut end, mut is_escaped) = (1, false);
-        while let Some(byte) = bytes.get(end).filter(|byte| **byte != b'"') {
-            is_escaped |= *byte == b'\\';
-            end += if *byte == b'\\' { 2 } else { 1 };
-        }
-        let behind = self.rest.get(end + 1..).unwrap_or_default();
-        if behind.trim_ascii_start().starts_with(':') {
-            let plain = Cow::Borrowed(self.rest.get(1..end).unwrap_or_default());
-            let value = || Some(json::check(bytes.get(..=end)?).ok()?.as_text()?.chars().collect());
-            self.names.push(if is_escaped { value().map_or(plain, Cow::Owned) } else { plain });
-        }
-        end + 1
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn number(&self) -> Result<usize, NotPortable> {
+    /// Goes to the closing quote of a string, and keeps it if it is a name.
+    fn string(&mut self) {
+        let start = self.at;
+        let mut is_escaped = false;
+        self.at += 1;
+        while let Some(plain) = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            self.at += plain;
+            if self.rest().first() == Some(&b'"') {
+                break;
+            }
+            is_escaped = true;
+            self.at += 2;
+        }
+        let behind = self.rest().get(1..).unwrap_or_default();
+        if behind.trim_ascii_start().first() == Some(&b':') {
+            let plain = self.text.get(start + 1..self.at).unwrap_or_default();
+            self.names.push(if is_escaped { self.unescaped(start).into() } else { plain.into() });
+        }
+    }
+
+    /// The value of the string from this quote to the one that the walk is at.
+    fn unescaped(&self, start: usize) -> String {
+        let text = self.text.as_bytes().get(start..=self.at).and_then(|quoted| json::check(quoted).ok());
+        text.and_then(RawJson::as_text).map(|text| text.chars().collect()).unwrap_or_default()
+    }
+
+    /// Goes to the last digit of a number.
+    fn number(&mut self) -> Result<(), NotPortable> {
         /// No number of fewer digits, without an exponent, is out of range.
         const SHORT: usize = 300;
-        let ends = |byte: u8| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace();
-        let length = self.rest.bytes().position(ends).unwrap_or(self.rest.len());
-        let text = self.rest.get(..length).unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace();
+        let length = self.rest().iter().position(ends).unwrap_or(self.rest().len());
+        let text = self.text.get(self.at..self.at + length).unwrap_or_default();
         let is_small = length < SHORT && !text.contains(['e', 'E']);
-        if is_small || text.parse().is_ok_and(f64::is_finite) {
-            return Ok(length);
+        if !is_small && !text.parse().is_ok_and(f64::is_finite) {
+            let reason = "must be less than 1.8e308, which is all that most readers take".to_owned();
+            return Err(NotPortable { path: self.path(), reason });
         }
-        let reason = "must be less than 1.8e308, which is all that most readers take".to_owned();
-        Err(NotPortable { path: self.path(), reason })
+        self.at += length - 1;
+        Ok(())
     }
 
-    fn enter(&mut self, value: Open) -> usize {
-        self.open.push(value);
-        1
-    }
-
-    fn leave(&mut self) -> Result<usize, NotPortable> {
+    fn leave(&mut self) -> Result<(), NotPortable> {
         if let Some(Open::Object(first)) = self.open.last() {
             let first = *first;
             if let Some(twice) = twice(self.names.get(first..).unwrap_or_default()) {
@@ -109,7 +120,7 @@ impl<'a> Walk<'a> {
             self.names.truncate(first);
         }
         self.open.pop();
-        Ok(1)
+        Ok(())
     }
 
     /// Where the walk is: the latest name of each object that is open, and the place in each array.
