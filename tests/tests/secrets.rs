@@ -99,6 +99,24 @@ fn neither_log_nor_metrics_nor_answers_nor_files_show_a_secret() {
 }
 
 #[test]
+fn the_query_of_a_url_which_may_hold_a_token_is_not_logged() {
+    let server = Server::with(&[("log.level", "trace"), ("delivery.schedule", "10ms")]);
+    let receiver = Receiver::start().answering([Reply::Status(500)]);
+    let api = server.api();
+    let _ = api.subscribe("opened", &[receiver.url("/hook?token=hidden")]).expect(200);
+    let _ = api.subscribe("clicked", &["http://10.0.0.1/hook?token=hidden".to_owned()]).expect(400);
+    let _ = api.subscribe("clicked", &["http://exa mple/hook?token=hidden".to_owned()]).expect(400);
+    let tested = receiver.url("/test?token=hidden");
+    let _ = api.multipart("PUT", &webhooks("/opened/test"), &[("url", &tested)]).expect(200);
+    let _ = api.submit(&event("opened", "one")).expect(200);
+    assert_eq!(receiver.wait_for(2)[1].path, "/hook?token=hidden");
+    let _ = api.delete(&webhooks("/opened")).expect(200);
+    let _ = server.logged("\"acknowledged\"", 1);
+    let shown: Vec<_> = server.log().into_iter().filter(|line| line.contains("hidden")).collect();
+    assert_eq!(shown, [""; 0]);
+}
+
+#[test]
 fn the_master_key_is_in_its_file_and_nowhere_else() {
     let (server, said, _) = used_server();
     let key = fs::read_to_string(server.data().join("master.key")).expect("a key").trim().to_owned();
