@@ -1,7 +1,7 @@
 //! Request bins: what a webhook looks like when it arrives.
 //!
 //! A bin is a URL of this server. What is sent to it is kept, judged by the core's verifier, answered as its
-//! [`Script`](crate::storage::Script) says, and shown on a page while it arrives. Requests come in by HTTP, like all others; deliveries of
+//! [`Script`] says, and shown on a page while it arrives. Requests come in by HTTP, like all others; deliveries of
 //! this server are handed over inside the process, since the egress guard never lets it connect to itself.
 //!
 //! Bins are found by their id, which is 128 random bits: whoever knows it sees what is in the bin.
