@@ -6,6 +6,8 @@
 //! where it stands and what would be right.
 
 mod error;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod layers;
 mod value;
 

@@ -1,5 +1,8 @@
 //! Events on their way in: taken apart, validated, completed, stored, and only then acknowledged.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
+mod portable;
 mod prepare;
 mod split;
 
@@ -145,12 +148,14 @@ impl Ingest {
         submission: Submission,
         room: Room,
     ) -> Result<Receipt, Rejection> {
-        let (ingest, domain) = (self.clone(), domain.clone());
+        let (ingest, of) = (self.clone(), domain.clone());
         let work = tokio::spawn(async move {
             let _room = room;
-            ingest.work(domain, submission).await
+            ingest.work(of, submission).await
         });
-        work.await.map_err(|_| Rejection::Unavailable)?
+        let submitted = work.await.map_err(|_| Rejection::Unavailable)?;
+        log_faults(domain, &submitted);
+        submitted
     }
 
     async fn work(&self, domain: Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
@@ -242,5 +247,17 @@ impl Note {
         let assigned = || from_micros(timestamp).to_string().into();
         let timestamp = self.timestamp.clone().unwrap_or_else(assigned);
         Item { index: self.index, id, timestamp, deliveries, duplicate }
+    }
+}
+
+/// A line for each event that was not stored, as far as the answer names them.
+fn log_faults(domain: &str, submitted: &Result<Receipt, Rejection>) {
+    let (Ok(Receipt { faults, .. }) | Err(Rejection::Invalid(faults) | Rejection::Conflicts(faults))) =
+        submitted
+    else {
+        return;
+    };
+    for Fault { index, field, reason } in &faults.first {
+        debug!(domain, index, field, reason, "not accepted");
     }
 }

@@ -8,6 +8,9 @@ pub mod config;
 pub mod entropy;
 pub mod filter;
 mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hangup;
 pub mod ingest;
 mod memory;

@@ -29,4 +29,4 @@ pub use program::sealpost;
 pub use random::Random;
 pub use receiver::{Receiver, Reply, Request};
 pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server};
-pub use shim::{Failpoint, WallClock};
+pub use shim::{Failpoint, Names, WallClock};

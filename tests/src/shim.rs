@@ -1,5 +1,5 @@
 //! What is preloaded into the program under test, so that it stays the program that is released: a wall clock that
-//! can be set, and moments at which it is killed.
+//! can be set, moments at which it is killed, and a resolver that answers as it is told.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,29 @@ impl Failpoint {
 impl Default for Failpoint {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The resolver of a process.
+pub struct Names(Shim);
+
+impl Names {
+    /// One with these answers, a line for each name: `name addr,addr|addr`, where each lookup takes the answer behind
+    /// the next `|`, and the last one stays; `empty`, `unknown` and `loop` are answers too. Takes
+    /// [`GCC`](crate::tools::GCC).
+    ///
+    /// # Panics
+    /// If the shim cannot be built.
+    #[must_use]
+    pub fn answering<L: AsRef<str>>(lines: &[L]) -> Self {
+        let text: String = lines.iter().map(|line| format!("{}\n", line.as_ref())).collect();
+        Self(Shim::of("names.c", text.as_bytes()))
+    }
+
+    /// The environment in which a process has this resolver.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        self.0.environment("NAMES_SHIM")
     }
 }
 

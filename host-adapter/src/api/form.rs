@@ -49,6 +49,12 @@ impl Form {
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.as_str())
     }
 
+    /// All fields, in order.
+    #[cfg(fuzzing)]
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn collect(fields: impl Iterator<Item = (String, String)>) -> Result<Self, Error> {
         let fields: Vec<_> = fields.take(MAX_FIELDS + 1).collect();
         if fields.len() > MAX_FIELDS { Err(too_many_fields()) } else { Ok(Self(fields)) }

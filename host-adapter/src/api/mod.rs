@@ -17,6 +17,8 @@ mod domains;
 mod error;
 mod events;
 mod form;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod health;
 mod keys;
 mod legacy;

@@ -8,6 +8,8 @@
 
 mod bells;
 mod details;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod incoming;
 pub(crate) mod page;
 mod verdict;

@@ -64,14 +64,17 @@ pub struct Flag {
 }
 
 /// The topmost value of each key. Reading a key takes it out, so that a key nobody reads is seen.
+#[cfg_attr(fuzzing, derive(Clone))]
 pub(super) struct Layers(BTreeMap<String, Setting>);
 
+#[cfg_attr(fuzzing, derive(Clone))]
 struct Setting {
     raw: Raw,
     origin: Origin,
 }
 
 /// A value as it was written: the key's reader gives it its type.
+#[cfg_attr(fuzzing, derive(Clone))]
 enum Raw {
     Text(String),
     List(Vec<String>),
@@ -99,6 +102,19 @@ impl Layers {
             let raw = Raw::List(flag.values.clone());
             layers.0.insert(flag.key.to_owned(), Setting { raw, origin: Origin::Flag(flag.name) });
         }
+        Ok(layers)
+    }
+
+    /// A file of this text, and these variables, over these layers.
+    #[cfg(fuzzing)]
+    pub(super) fn below(
+        &self,
+        file: &str,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, ConfigError> {
+        let mut layers = self.clone();
+        layers.lay_toml(file, &Origin::File(PathBuf::from("sealpost.toml")))?;
+        layers.lay_environment(environment)?;
         Ok(layers)
     }
 

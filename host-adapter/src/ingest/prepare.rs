@@ -10,6 +10,7 @@ use sealpost_core::json::{InputError, Number, RawJson, Sink};
 use sealpost_core::{LegacyKind, ResourceError, UnixTime};
 use sha2::{Digest, Sha256};
 
+use super::portable::{self, NotPortable};
 use super::split::{SplitError, split};
 use super::{Fault, Note, Rejection, Submission};
 use crate::config::Limits;
@@ -75,6 +76,7 @@ fn complete(
         return Err(Problem { field: String::new(), reason });
     }
     let event = event::accept(raw, frame.now)?;
+    portable::check(raw)?;
     let id: Arc<str> = match event.id {
         Some(id) => id.to_string().into(),
         None => assign_id().into(),
@@ -138,6 +140,12 @@ impl From<InputError> for Problem {
             return Self { field: String::new(), reason: error.to_string() };
         }
         Self { field: error.path().to_string(), reason: error.reason().to_string() }
+    }
+}
+
+impl From<NotPortable> for Problem {
+    fn from(NotPortable { path, reason }: NotPortable) -> Self {
+        Self { field: path, reason }
     }
 }
 

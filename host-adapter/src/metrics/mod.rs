@@ -1,7 +1,7 @@
 //! What can be seen from outside, in numbers: counted where it happens, looked up when somebody asks.
 //!
 //! The text is OpenMetrics, which Prometheus reads. Every label has few values whatever strangers send: routes are
-//! those of the router, statuses those that it answers, and of up to a million endpoints `figures::SHOWN` are
+//! those of the router, statuses those that it answers, and of up to a million endpoints a hundred are
 //! named. No label holds a path or a query of a URL, which may be secret.
 
 mod figures;

@@ -17,6 +17,10 @@ use sealpost_core::endpoint::UrlError;
 /// # Ok::<(), sealpost::transport::NormaliseError>(())
 /// ```
 pub fn normalise(text: &str) -> Result<String, NormaliseError> {
+    let text = text.trim();
+    if text.contains(char::is_control) {
+        return Err(NormaliseError::ControlCharacter);
+    }
     let mut url = url::Url::parse(text).map_err(NormaliseError::Syntax)?;
     url.set_fragment(None);
     if let Some(name) = url.domain().and_then(|name| name.strip_suffix('.')) {
@@ -31,6 +35,8 @@ pub fn normalise(text: &str) -> Result<String, NormaliseError> {
 /// Why a text is not the URL of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormaliseError {
+    /// It has a line break or the like, which the URL standard would drop unseen.
+    ControlCharacter,
     /// It is no absolute URL.
     Syntax(url::ParseError),
     /// It is one, but no endpoint can have it.
@@ -40,6 +46,9 @@ pub enum NormaliseError {
 impl fmt::Display for NormaliseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ControlCharacter => {
+                f.write_str("it has a control character, such as a line break; take it out")
+            }
             Self::Syntax(url::ParseError::RelativeUrlWithoutBase) => UrlError::Scheme.fmt(f),
             Self::Syntax(error) => error.fmt(f),
             Self::Unusable(error) => error.fmt(f),
@@ -108,6 +117,10 @@ mod tests {
             "https://example.com:99999/",
             "https://example.com:0/",
             "https://a..b/",
+            "https://exam\nple.com/",
+            "https://example.com/\r\nX: y",
+            "https://example.com/a\tb",
+            "https://example.com/\0",
             "https://.../",
             "https://256.256.256.256/",
             &long,

@@ -133,7 +133,8 @@ impl CursorKey {
     }
 }
 
-fn encode(Cursor { walk, epoch, floor, snapshot, cut, forward }: &Cursor) -> Vec<u8> {
+/// The cursor as bytes that nothing authenticates yet.
+pub(super) fn encode(Cursor { walk, epoch, floor, snapshot, cut, forward }: &Cursor) -> Vec<u8> {
     let Walk { range, filter, limit, pretty } = walk;
     let flags = u8::from(range.ascending) | u8::from(*forward) << 1 | u8::from(*pretty) << 2;
     let mut bytes = Vec::with_capacity(96 + filter.as_text().len());
@@ -149,7 +150,8 @@ fn encode(Cursor { walk, epoch, floor, snapshot, cut, forward }: &Cursor) -> Vec
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<Cursor> {
+/// The cursor of these bytes, if they are one.
+pub(super) fn decode(bytes: &[u8]) -> Option<Cursor> {
     let (&[VERSION, flags], rest) = bytes.split_first_chunk()? else { return None };
     let (limit, rest) = rest.split_first_chunk()?;
     let (from, rest) = rest.split_first_chunk()?;

@@ -2,6 +2,8 @@
 
 mod cursor;
 mod filter;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod logs;
 mod page;
 mod range;
