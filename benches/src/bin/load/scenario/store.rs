@@ -85,8 +85,11 @@ fn measure(server: &Server, seeds: &mut Seeds) -> Result<Costs> {
     Ok(costs)
 }
 
-/// Questions that have an index, each about the event of some number.
-const QUESTIONS: [(&str, fn(u64) -> String); 4] = [
+/// A query about the event of this number.
+type Question = fn(u64) -> String;
+
+/// Questions that have an index.
+const QUESTIONS: [(&str, Question); 4] = [
     ("page by recipient", |number| format!("recipient=r{}@example.net", number / OF_RECIPIENT)),
     ("page by message-id", |number| format!("message-id={number}@example.com")),
     ("page by tag", |number| format!("tags=t{}&begin={}", number % 100, START + number / 10)),
@@ -120,7 +123,7 @@ impl Seeds {
 
 /// An eighth of all are opened, a hundredth has each tag.
 fn event(number: u64) -> String {
-    let kind = if number % 8 == 0 { "opened" } else { "delivered" };
+    let kind = if number.is_multiple_of(8) { "opened" } else { "delivered" };
     format!(
         r#"{{"event":"{kind}","timestamp":{}.{},"recipient":"r{}@example.net","tags":["all","t{}"],"message":{{"headers":{{"message-id":"{number}@example.com"}}}}}}"#,
         START + number / 10,

@@ -52,6 +52,8 @@ struct Round {
     /// Events a second.
     rate: f64,
     ratio: f64,
+    /// The same ratio of the answers alone, whenever the deliveries came.
+    answered: f64,
     cpu: Cpu,
     latency: Percentiles,
     written: f64,
@@ -87,7 +89,10 @@ fn measure(bench: &Bench, shape: &Shape) -> Result<Vec<Row>> {
         latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
         peak_memory: Some(server.process().peak_memory()?),
         written: Some(median(|round| round.written)),
-        findings: vec![Finding::new(what, of(|round| round.ratio), Goal::AtLeast(shape.goal))],
+        findings: vec![
+            Finding::new(what, of(|round| round.ratio), Goal::AtLeast(shape.goal)),
+            Finding::new("answers alone, by the same bound", of(|round| round.answered), Goal::Told),
+        ],
     }])
 }
 
@@ -115,6 +120,7 @@ fn one_round(
     Ok(Round {
         rate,
         ratio: rate * shape.bound().0 / bound,
+        answered: posted.rate() * shape.bound().0 / bound,
         cpu: Cpu {
             server: used.cpu.as_secs_f64() * per_delivery,
             sink: (seen.cpu - sink_before) * per_delivery,
