@@ -9,12 +9,15 @@ use crate::failure::Result;
 use crate::generator::Load;
 use crate::latency::Percentiles;
 use crate::scenario::expect_each_once;
+use crate::sync;
 use crate::table::{Cpu, Row};
 
 /// The longest that the bound is measured at a time.
 const SECONDS: f64 = 3.0;
+/// Syncs a second.
+const SYNCS: f64 = 200.0;
 
-/// The bound as a line of its own.
+/// The bound as a line of its own, and one for the sync of the disk, which every answer waits for.
 pub(crate) fn row(bench: &Bench) -> Result<Vec<Row>> {
     let sink = bench.sink(0, 0)?;
     let mut first = 0;
@@ -22,13 +25,17 @@ pub(crate) fn row(bench: &Bench) -> Result<Vec<Row>> {
     let mut by_rate: Vec<_> = rounds.iter().collect();
     by_rate.sort_by(|one, other| one.rate.total_cmp(&other.rate));
     let median = by_rate.get(rounds.len() / 2).ok_or("no round was made")?;
-    Ok(vec![Row {
+    bench.say("the disk's sync");
+    let sync = sync::measure(&bench.directory, SYNCS, bench.seconds.min(SECONDS))?;
+    let sync = Row { scenario: "one sync of the disk".to_owned(), latency: Some(sync), ..Row::default() };
+    let bound = Row {
         scenario: "loopback bound R0".to_owned(),
         rate: Some(median.rate),
         cpu: Some(median.cpu),
         latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
         ..Row::default()
-    }])
+    };
+    Ok(vec![bound, sync])
 }
 
 /// What one measurement showed.

@@ -120,14 +120,51 @@ pub(crate) fn own_cpu() -> Result<Duration> {
     cpu(std::process::id())
 }
 
+/// How busy the whole machine was, and how much of that was ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// Time of all processors, and what of it was spent on anything.
+    all: Duration,
+    busy: Duration,
+    /// What this process spent, and its children that have ended.
+    ours: Duration,
+}
+
+impl Machine {
+    pub(crate) fn now() -> Result<Self> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let times = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is in user already.
+        let times: Vec<u64> = times.take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+        let (all, idle) = (times.iter().sum(), times.iter().skip(3).take(2).sum::<u64>());
+        let ours = (0..4).map(|place| field(std::process::id(), UTIME + place)).sum::<Result<u64>>()?;
+        Ok(Self { all: ticks(all), busy: ticks(all - idle), ours: ticks(ours) })
+    }
+
+    /// The share of the processors' time since `earlier` that others took, from 0 to 1.
+    pub(crate) fn taken_by_others_since(self, earlier: Self) -> f64 {
+        let others = (self.busy - earlier.busy).saturating_sub(self.ours - earlier.ours);
+        others.as_secs_f64() / (self.all - earlier.all).as_secs_f64().max(0.01)
+    }
+}
+
+/// Where the time in user mode stands in `/proc/PID/stat`, counted from behind the name; the time in the kernel and
+/// then the same two of children follow.
+const UTIME: usize = 11;
+
 fn cpu(pid: u32) -> Result<Duration> {
+    Ok(ticks(field(pid, UTIME)? + field(pid, UTIME + 1)?))
+}
+
+/// A field of `/proc/PID/stat`, of those behind the name, which may hold anything.
+fn field(pid: u32, place: usize) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // Behind the name, which may hold anything: the state is the first field there, utime the 12th, stime the 13th.
-    let fields: Vec<_> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<u64>().ok());
-    let ticks = ticks(11).zip(ticks(12)).ok_or("/proc has no times of processes")?;
-    let per_second = rustix::param::clock_ticks_per_second();
-    Ok(Duration::from_secs_f64((ticks.0 + ticks.1) as f64 / per_second as f64))
+    let field = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(place)?.parse().ok());
+    field.ok_or_else(|| format!("/proc/{pid}/stat has no field {place}").into())
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_secs_f64(count as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn number(path: &str, key: &str) -> Result<u64> {

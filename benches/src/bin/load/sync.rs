@@ -15,6 +15,7 @@ const COMMITS: u64 = 256;
 
 /// Writes and syncs as often a second as a scenario has events, for so many seconds.
 pub(crate) fn measure(directory: &Path, rate: f64, seconds: f64) -> Result<Percentiles> {
+    std::fs::create_dir_all(directory)?;
     let path = directory.join("sync");
     let file = File::create(&path)?;
     let commit = vec![0x5a; COMMIT];

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::bench::Bench;
 use crate::bound;
 use crate::failure::Result;
+use crate::process::Machine;
 use crate::server::Server;
 use crate::sink;
 use crate::table::Row;
@@ -43,7 +44,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Scenario {
     /// What it shows; a failure where anything was lost, repeated, wrongly signed or refused.
     pub(crate) fn run(&self, bench: &Bench) -> Result<Vec<Row>> {
-        (self.run)(bench).map_err(|error| format!("{}: {error}", self.name).into())
+        let before = Machine::now()?;
+        let rows = (self.run)(bench).map_err(|error| format!("{}: {error}", self.name))?;
+        let others = Machine::now()?.taken_by_others_since(before);
+        Ok(rows.into_iter().map(|row| Row { others, ..row }).collect())
     }
 }
 

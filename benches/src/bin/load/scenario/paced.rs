@@ -102,7 +102,7 @@ fn measure(bench: &Bench, name: &str, rate: f64) -> Result<(Row, Vec<Round>)> {
         latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
         peak_memory: Some(server.process().peak_memory()?),
         written: Some(median(|round| round.written)),
-        findings: Vec::new(),
+        ..Row::default()
     };
     Ok((row, rounds))
 }

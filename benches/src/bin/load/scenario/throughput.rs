@@ -93,6 +93,7 @@ fn measure(bench: &Bench, shape: &Shape) -> Result<Vec<Row>> {
             Finding::new(what, of(|round| round.ratio), Goal::AtLeast(shape.goal)),
             Finding::new("answers alone, by the same bound", of(|round| round.answered), Goal::Told),
         ],
+        ..Row::default()
     }])
 }
 
