@@ -85,8 +85,8 @@ impl Bench {
         Ok(Sink { _process: process, address, agent: agent.new_agent() })
     }
 
-    /// Starts a generator.
-    pub(crate) fn generate(&self, load: &Load) -> Result<Generating> {
+    /// Runs a generator to its end.
+    pub(crate) fn generate(&self, load: &Load) -> Result<generator::Report> {
         let Load { to, path, paths, authorization, kind, .. } = load;
         let Load { connections, batch, rate, first, events, seconds, .. } = load;
         let arguments = [
@@ -103,7 +103,8 @@ impl Bench {
             ("--seconds", seconds.to_string()),
         ];
         let arguments: Vec<_> = arguments.iter().flat_map(|(name, value)| [*name, value.as_str()]).collect();
-        Ok(Generating(own(&[&["generate"], arguments.as_slice()].concat())?))
+        let mut process = own(&[&["generate"], arguments.as_slice()].concat())?;
+        Ok(serde_json::from_str(&process.line_after("report ")?)?)
     }
 
     /// What a server is loaded with unless a scenario says otherwise: as many single events as it takes.
@@ -140,16 +141,6 @@ impl Bench {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-    }
-}
-
-/// A generator that is at work.
-pub(crate) struct Generating(Process);
-
-impl Generating {
-    /// Waits for its end.
-    pub(crate) fn report(mut self) -> Result<generator::Report> {
-        Ok(serde_json::from_str(&self.0.line_after("report ")?)?)
     }
 }
 

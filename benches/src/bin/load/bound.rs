@@ -64,7 +64,7 @@ pub(crate) fn measure(bench: &Bench, sink: &Sink, first: &mut u64) -> Result<Bou
         events: u64::MAX,
         seconds: bench.seconds.min(SECONDS),
     };
-    let posted = bench.generate(&load)?.report()?;
+    let posted = bench.generate(&load)?;
     let seen = sink.report()?;
     expect_each_once(&seen, posted.accepted)?;
     *first += posted.accepted;

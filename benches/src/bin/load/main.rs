@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 use bench::{Bench, Extent};
 use failure::Result;
 use scenario::{ALL, Scenario};
-use table::Row;
+use table::{Row, Run};
 
 /// Measure the server against the loopback bound
 ///
@@ -123,9 +123,11 @@ fn measure(cli: &Cli) -> Result<ExitCode> {
         bench.bar.inc(1);
     }
     bench.bar.finish_and_clear();
-    print!("{}", table::render(&rows));
+    print!("{}{}", table::render(&rows), table::LEGEND);
     if let Some(file) = &cli.json {
-        std::fs::write(file, serde_json::to_string_pretty(&rows)? + "\n")?;
+        let processors = std::thread::available_parallelism()?.get();
+        let run = Run { processors, seconds: bench.seconds, rounds: bench.rounds, rows: &rows };
+        std::fs::write(file, serde_json::to_string_pretty(&run)? + "\n")?;
     }
     failed.iter().for_each(|error| eprintln!("load: {error}"));
     let far_off = rows.iter().any(Row::has_failed);

@@ -6,6 +6,24 @@ use serde::Serialize;
 
 use crate::latency::{Percentiles, Spread};
 
+/// What the columns are.
+pub(crate) const LEGEND: &str = "\
+rate/s: events, of the bound requests. server, sink, gen.: microseconds on a processor for each delivery.
+p50 to p999: milliseconds from submission to the receiver. RSS: MiB of the server at most. bytes/ev: written to the disk
+for each event. others: what other programs took of the processors; above 20 % nothing is judged.
+What is told as a ratio to R0 has delivery.in_flight_per_endpoint = 64; everything else has the default configuration.
+";
+
+/// A whole run, as it is written to a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Run<'a> {
+    pub(crate) processors: usize,
+    /// Of one measurement.
+    pub(crate) seconds: f64,
+    pub(crate) rounds: usize,
+    pub(crate) rows: &'a [Row],
+}
+
 /// One line: what a scenario showed. What it did not measure is left out.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Row {

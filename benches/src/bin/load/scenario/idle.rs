@@ -24,8 +24,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let sink = bench.sink(0, 0)?;
     let mut server = bench.server(&[])?;
     server.subscribe(DOMAIN, "delivered", &[sink.url("/0/events")])?;
-    let posted =
-        bench.generate(&Load { events: EVENTS, seconds: 60.0, ..bench.load(&server, 0) })?.report()?;
+    let posted = bench.generate(&Load { events: EVENTS, seconds: 60.0, ..bench.load(&server, 0) })?;
     bench.wait_for(&mut server, &sink, posted.accepted)?;
     expect_all_acknowledged(&server, posted.accepted)?;
 

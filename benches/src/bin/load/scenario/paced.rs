@@ -68,7 +68,7 @@ fn measure(bench: &Bench, name: &str, rate: f64) -> Result<(Row, Vec<Round>)> {
         let earlier = sync::measure(&bench.directory, rate, bench.seconds / 2.0)?;
         sink.reset()?;
         let (before, sink_before) = (server.process().usage()?, sink.report()?.cpu);
-        let posted = bench.generate(&Load { rate, ..bench.load(&server, events) })?.report()?;
+        let posted = bench.generate(&Load { rate, ..bench.load(&server, events) })?;
         posted.expect_all_accepted()?;
         events += posted.accepted;
         let seen = bench.wait_for(&mut server, &sink, posted.accepted)?;

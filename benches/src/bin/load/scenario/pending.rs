@@ -44,7 +44,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     bench.say(format!("{backlog} deliveries to an endpoint that is down"));
     let load =
         Load { connections: 4, batch: 1000, events: backlog, seconds: 3600.0, ..bench.load(&server, 0) };
-    let posted = bench.generate(&load)?.report()?;
+    let posted = bench.generate(&load)?;
     posted.expect_all_accepted()?;
     bench.say(format!("others beside {backlog} pending deliveries"));
     let waiting = beside.measure(&mut server)?;
@@ -91,7 +91,7 @@ impl Beside<'_> {
         self.sink.reset()?;
         let load = self.bench.load(server, self.next);
         let load = Load { kind: "opened".to_owned(), rate: OTHERS, ..load };
-        let posted = self.bench.generate(&load)?.report()?;
+        let posted = self.bench.generate(&load)?;
         posted.expect_all_accepted()?;
         self.next += posted.accepted;
         let seen = self.bench.wait_for(server, self.sink, posted.accepted)?;

@@ -40,7 +40,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
             rate,
             ..bench.load(&server, events)
         };
-        let posted = bench.generate(&load)?.report()?;
+        let posted = bench.generate(&load)?;
         posted.expect_all_accepted()?;
         events += posted.accepted;
         let seen = bench.wait_for(&mut server, &sink, posted.accepted)?;

@@ -108,7 +108,7 @@ fn one_round(
     sink.reset()?;
     let (before, sink_before) = (server.process().usage()?, sink.report()?.cpu);
     let load = Load { connections: shape.connections, batch: shape.batch, ..bench.load(server, *events) };
-    let posted = bench.generate(&load)?.report()?;
+    let posted = bench.generate(&load)?;
     posted.expect_all_accepted()?;
     *events += posted.accepted;
 
