@@ -23,8 +23,15 @@ const START: u64 = 1_700_000_000;
 /// How many times as much something may cost as in the smallest store.
 const GROWTH: f64 = 1.3;
 
-/// What is asked at each size, with its median time in milliseconds, and first of all the cost of an event.
-type Costs = Vec<(&'static str, f64)>;
+/// What something costs at one size of the store.
+#[derive(Clone)]
+struct Cost {
+    what: &'static str,
+    /// Microseconds on a processor: what is compared, since it does not depend on what else the machine does.
+    cpu: f64,
+    /// The median time that it took, in milliseconds.
+    took: f64,
+}
 
 pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     let sizes = match bench.extent {
@@ -44,18 +51,15 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
         // What the latest events are found by waits in memory; after a start it is read from the disk.
         server.restart()?;
         bench.say(format!("a store of {size} events: questions"));
-        let costs = measure(&server, &mut seeds)?;
-        let first: &Costs = smallest.get_or_insert_with(|| costs.clone());
-        let findings = costs.iter().zip(first).map(|((what, cost), (_, before))| {
-            let goal = if size == SIZES[0] { Goal::Told } else { Goal::AtMost(GROWTH) };
-            match goal {
-                Goal::Told => Finding::new(format!("{what}, ms"), [*cost], goal),
-                _ => Finding::new(format!("{what} ({cost:.3} ms) : smallest"), [cost / before], goal),
-            }
-        });
+        let mut costs = measure_pages(&server, &seeds)?;
+        let (event, written) = measure_events(&server, &mut seeds)?;
+        costs.insert(0, event);
+        let first: &Vec<Cost> = smallest.get_or_insert_with(|| costs.clone());
+        let findings = costs.iter().zip(first).map(|(now, before)| now.beside(before, size == SIZES[0]));
         rows.push(Row {
             scenario: format!("store of {size} events"),
             peak_memory: Some(server.process().peak_memory()?),
+            written: Some(written),
             findings: findings.collect(),
             ..Row::default()
         });
@@ -63,26 +67,50 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn measure(server: &Server, seeds: &mut Seeds) -> Result<Costs> {
+/// What a page costs, by each index.
+fn measure_pages(server: &Server, seeds: &Seeds) -> Result<Vec<Cost>> {
     let mut costs = Vec::new();
-    for (name, question) in QUESTIONS {
+    for (what, question) in QUESTIONS {
         let mut times = Vec::new();
+        let before = server.process().thread_time()?;
         for turn in 0..TIMES {
             let path = format!("/v3/{DOMAIN}/events?limit={OF_RECIPIENT}&{}", question(seeds.some(turn)));
             let begun = Instant::now();
             let page = server.json(&path)?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             let items = page["items"].as_array().map_or(0, Vec::len) as u64;
-            let expected = if name == "page by message-id" { 1 } else { OF_RECIPIENT };
+            let expected = if what == "page by message-id" { 1 } else { OF_RECIPIENT };
             if items != expected {
                 return Err(format!("{path} has {items} events, not {expected}").into());
             }
         }
-        costs.push((name, Spread::of(times).median));
+        let cpu = (server.process().thread_time()? - before).as_secs_f64() * 1e6 / TIMES as f64;
+        costs.push(Cost { what, cpu, took: Spread::of(times).median });
     }
-    let times = (0..SUBMISSIONS).map(|_| seeds.submit(server)).collect::<Result<Vec<_>>>()?;
-    costs.insert(0, ("one event of a batch", Spread::of(times).median * 1e3 / BATCH as f64));
     Ok(costs)
+}
+
+/// What one more event costs, in batches.
+fn measure_events(server: &Server, seeds: &mut Seeds) -> Result<(Cost, f64)> {
+    let before = server.process().usage()?;
+    let times = (0..SUBMISSIONS).map(|_| seeds.submit(server)).collect::<Result<Vec<_>>>()?;
+    let used = server.process().usage()?.since(before);
+    let events = (SUBMISSIONS * BATCH) as f64;
+    let took = Spread::of(times).median * 1e3 / BATCH as f64;
+    let cost = Cost { what: "one event of a batch", cpu: used.cpu.as_secs_f64() * 1e6 / events, took };
+    Ok((cost, used.written as f64 / events))
+}
+
+impl Cost {
+    /// As a finding: the cost itself in the smallest store, and how it has grown in the others.
+    fn beside(&self, smallest: &Self, is_smallest: bool) -> Finding {
+        let Self { what, cpu, took } = self;
+        if is_smallest {
+            return Finding::new(format!("{what} ({took:.3} ms), us"), [*cpu], Goal::Told);
+        }
+        let what = format!("{what} ({took:.3} ms, {cpu:.0} us) : smallest");
+        Finding::new(what, [cpu / smallest.cpu], Goal::AtMost(GROWTH))
+    }
 }
 
 /// A query about the event of this number.
