@@ -73,7 +73,9 @@ fn every_page_with_commands_is_run_by_a_test() {
 fn the_cargo_commands_name_what_there_is() {
     let workspace = Workspace::read();
     let mut checked = Vec::new();
-    for page in ["README.md", "CONTRIBUTING.md", "core/README.md", "docs/reliability.md"] {
+    for page in
+        ["README.md", "CONTRIBUTING.md", "core/README.md", "docs/reliability.md", "docs/performance.md"]
+    {
         for line in commands(&root().join(page)).lines().filter(|line| is_cargo(line)) {
             line.split(" | ").for_each(|command| workspace.check(command));
             checked.push(line.to_owned());
@@ -186,6 +188,10 @@ impl Workspace {
             ["cargo", "test", "--workspace"] => {}
             ["cargo", "test", "-p", package, "--test", test] => {
                 assert!(self.targets(package, "test").contains(test), "{line}");
+            }
+            ["cargo", "build", "--release"] => {}
+            ["cargo", "run", "--release", "-p", package, "--bin", name, ..] => {
+                assert!(self.targets(package, "bin").contains(name), "{line}");
             }
             ["cargo", "bench", "-p", package] => {
                 assert!(!self.targets(package, "bench").is_empty(), "{line}");

@@ -1,0 +1,108 @@
+//! A steady rate with the default caps: how much of the latency is more than the disk's own sync.
+
+use super::{expect_all_acknowledged, expect_each_once};
+use crate::bench::Bench;
+use crate::failure::Result;
+use crate::generator::Load;
+use crate::latency::{Percentiles, Spread};
+use crate::server::DOMAIN;
+use crate::sync;
+use crate::table::{Cpu, Finding, Goal, Row};
+
+/// Events a second at which deliveries are watched.
+const STEADY: f64 = 200.0;
+/// Events a second at which answers are watched.
+const INGEST: f64 = 1000.0;
+
+/// What one round showed.
+struct Round {
+    /// Events a second.
+    rate: f64,
+    cpu: Cpu,
+    /// From submission to the receiver.
+    latency: Percentiles,
+    /// From submission to the answer.
+    answers: Percentiles,
+    written: f64,
+    /// One sync in the same minute, without the server.
+    sync: Percentiles,
+}
+
+pub(super) fn steady(bench: &Bench) -> Result<Vec<Row>> {
+    let (mut row, rounds) = measure(bench, "steady 200/s, default caps", STEADY)?;
+    row.findings = vec![
+        over_sync("p95 - sync p95, ms", &rounds, |round| round.latency.p95 - round.sync.p95, 2.0),
+        over_sync("p99 - sync p99, ms", &rounds, |round| round.latency.p99 - round.sync.p99, 5.0),
+        told("sync p95, ms", &rounds, |round| round.sync.p95),
+        told("sync p99, ms", &rounds, |round| round.sync.p99),
+    ];
+    Ok(vec![row])
+}
+
+pub(super) fn ingest(bench: &Bench) -> Result<Vec<Row>> {
+    let (mut row, rounds) = measure(bench, "ingest 1 000/s, default caps", INGEST)?;
+    row.findings = vec![
+        over_sync("answer p99 - sync p99, ms", &rounds, |round| round.answers.p99 - round.sync.p99, 2.0),
+        told("answer p99, ms", &rounds, |round| round.answers.p99),
+        told("sync p99, ms", &rounds, |round| round.sync.p99),
+    ];
+    Ok(vec![row])
+}
+
+fn over_sync(what: &str, rounds: &[Round], value: fn(&Round) -> f64, goal: f64) -> Finding {
+    Finding::new(what, rounds.iter().map(value), Goal::TimeAtMost(goal))
+}
+
+fn told(what: &str, rounds: &[Round], value: fn(&Round) -> f64) -> Finding {
+    Finding::new(what, rounds.iter().map(value), Goal::Told)
+}
+
+fn measure(bench: &Bench, name: &str, rate: f64) -> Result<(Row, Vec<Round>)> {
+    let sink = bench.sink(0, 0)?;
+    let mut server = bench.server(&[])?;
+    server.subscribe(DOMAIN, "delivered", &[sink.url("/0/events")])?;
+    let (mut rounds, mut events) = (Vec::new(), 0);
+    for round in 1..=bench.rounds {
+        bench.say(format!("{name}, round {round} of {}", bench.rounds));
+        // Half before and half after: a disk that is shared is not as fast in one minute as in the next.
+        let earlier = sync::measure(&bench.directory, rate, bench.seconds / 2.0)?;
+        sink.reset()?;
+        let (before, sink_before) = (server.process().usage()?, sink.report()?.cpu);
+        let posted = bench.generate(&Load { rate, ..bench.load(&server, events) })?;
+        posted.expect_all_accepted()?;
+        events += posted.accepted;
+        let seen = bench.wait_for(&mut server, &sink, posted.accepted)?;
+        expect_each_once(&seen, posted.accepted)?;
+        let used = server.process().usage()?.since(before);
+        let later = sync::measure(&bench.directory, rate, bench.seconds / 2.0)?;
+        let per_event = 1e6 / posted.accepted as f64;
+        rounds.push(Round {
+            rate: posted.rate(),
+            cpu: Cpu {
+                server: used.cpu.as_secs_f64() * per_event,
+                sink: (seen.cpu - sink_before) * per_event,
+                generator: posted.cpu * per_event,
+            },
+            latency: seen.latency,
+            answers: posted.answers,
+            written: used.written as f64 / posted.accepted as f64,
+            sync: earlier.mean(&later),
+        });
+    }
+    expect_all_acknowledged(&server, events)?;
+    let median = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value)).median;
+    let row = Row {
+        scenario: name.to_owned(),
+        rate: Some(median(|round| round.rate)),
+        cpu: Some(Cpu {
+            server: median(|round| round.cpu.server),
+            sink: median(|round| round.cpu.sink),
+            generator: median(|round| round.cpu.generator),
+        }),
+        latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
+        peak_memory: Some(server.process().peak_memory()?),
+        written: Some(median(|round| round.written)),
+        ..Row::default()
+    };
+    Ok((row, rounds))
+}

@@ -1,0 +1,162 @@
+//! A store that grows: what one more event costs, and a page of the Events API by an index.
+
+use std::time::Instant;
+
+use crate::bench::{Bench, Extent};
+use crate::failure::Result;
+use crate::latency::Spread;
+use crate::server::{DOMAIN, Server};
+use crate::table::{Finding, Goal, Row};
+
+/// Events in the store when it is measured.
+const SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// Events of one submission.
+const BATCH: u64 = 1000;
+/// Submissions whose cost is measured at each size.
+const SUBMISSIONS: u64 = 20;
+/// Events of one recipient, who gets one after the other; as many as a page has.
+const OF_RECIPIENT: u64 = 10;
+/// How often each question is asked.
+const TIMES: u64 = 100;
+/// The timestamp of the first event; each of the others is a tenth of a second later.
+const START: u64 = 1_700_000_000;
+/// How many times as much something may cost as in the smallest store.
+const GROWTH: f64 = 1.3;
+
+/// What something costs at one size of the store.
+#[derive(Clone)]
+struct Cost {
+    what: &'static str,
+    /// Microseconds on a processor: what is compared, since it does not depend on what else the machine does.
+    cpu: f64,
+    /// The median time that it took, in milliseconds.
+    took: f64,
+}
+
+pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
+    let sizes = match bench.extent {
+        Extent::Short => &SIZES[..2],
+        Extent::Usual => &SIZES[..3],
+        Extent::Full => &SIZES[..],
+    };
+    let mut server = bench.server(&[])?;
+    let mut seeds = Seeds { next: 0 };
+    let mut smallest = None;
+    let mut rows = Vec::new();
+    for &size in sizes {
+        while seeds.next < size {
+            bench.say(format!("a store of {size} events: {}", seeds.next));
+            seeds.submit(&server)?;
+        }
+        // What the latest events are found by waits in memory; after a start it is read from the disk.
+        server.restart()?;
+        bench.say(format!("a store of {size} events: questions"));
+        let mut costs = measure_pages(&server, &seeds)?;
+        let (event, written) = measure_events(&server, &mut seeds)?;
+        costs.insert(0, event);
+        let first: &Vec<Cost> = smallest.get_or_insert_with(|| costs.clone());
+        let findings = costs.iter().zip(first).map(|(now, before)| now.beside(before, size == SIZES[0]));
+        rows.push(Row {
+            scenario: format!("store of {size} events"),
+            peak_memory: Some(server.process().peak_memory()?),
+            written: Some(written),
+            findings: findings.collect(),
+            ..Row::default()
+        });
+    }
+    Ok(rows)
+}
+
+/// What a page costs, by each index.
+fn measure_pages(server: &Server, seeds: &Seeds) -> Result<Vec<Cost>> {
+    let mut costs = Vec::new();
+    for (what, question) in QUESTIONS {
+        let mut times = Vec::new();
+        let before = server.process().thread_time()?;
+        for turn in 0..TIMES {
+            let path = format!("/v3/{DOMAIN}/events?limit={OF_RECIPIENT}&{}", question(seeds.some(turn)));
+            let begun = Instant::now();
+            let page = server.json(&path)?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            let items = page["items"].as_array().map_or(0, Vec::len) as u64;
+            let expected = if what == "page by message-id" { 1 } else { OF_RECIPIENT };
+            if items != expected {
+                return Err(format!("{path} has {items} events, not {expected}").into());
+            }
+        }
+        let cpu = (server.process().thread_time()? - before).as_secs_f64() * 1e6 / TIMES as f64;
+        costs.push(Cost { what, cpu, took: Spread::of(times).median });
+    }
+    Ok(costs)
+}
+
+/// What one more event costs, in batches.
+fn measure_events(server: &Server, seeds: &mut Seeds) -> Result<(Cost, f64)> {
+    let before = server.process().usage()?;
+    let times = (0..SUBMISSIONS).map(|_| seeds.submit(server)).collect::<Result<Vec<_>>>()?;
+    let used = server.process().usage()?.since(before);
+    let events = (SUBMISSIONS * BATCH) as f64;
+    let took = Spread::of(times).median * 1e3 / BATCH as f64;
+    let cost = Cost { what: "one event of a batch", cpu: used.cpu.as_secs_f64() * 1e6 / events, took };
+    Ok((cost, used.written as f64 / events))
+}
+
+impl Cost {
+    /// As a finding: the cost itself in the smallest store, and how it has grown in the others.
+    fn beside(&self, smallest: &Self, is_smallest: bool) -> Finding {
+        let Self { what, cpu, took } = self;
+        if is_smallest {
+            return Finding::new(format!("{what} ({took:.3} ms), us"), [*cpu], Goal::Told);
+        }
+        let what = format!("{what} ({took:.3} ms, {cpu:.0} us) : smallest");
+        Finding::new(what, [cpu / smallest.cpu], Goal::AtMost(GROWTH))
+    }
+}
+
+/// A query about the event of this number.
+type Question = fn(u64) -> String;
+
+/// Questions that have an index.
+const QUESTIONS: [(&str, Question); 4] = [
+    ("page by recipient", |number| format!("recipient=r{}@example.net", number / OF_RECIPIENT)),
+    ("page by message-id", |number| format!("message-id={number}@example.com")),
+    ("page by tag", |number| format!("tags=t{}&begin={}", number % 100, START + number / 10)),
+    ("page by event", |number| format!("event=opened&begin={}", START + number / 10)),
+];
+
+/// Events for the store, which nobody subscribes to.
+struct Seeds {
+    /// The number of the next one.
+    next: u64,
+}
+
+impl Seeds {
+    /// Submits a batch; the seconds that it took.
+    fn submit(&mut self, server: &Server) -> Result<f64> {
+        let lines: Vec<_> = (self.next..self.next + BATCH).map(event).collect();
+        let body = lines.join("\n");
+        let begun = Instant::now();
+        server.submit(&body)?;
+        self.next += BATCH;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+
+    /// The number of some event in the later half, so that enough lies before it: another one each time, and the same
+    /// ones in each run.
+    fn some(&self, turn: u64) -> u64 {
+        let scattered = turn.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        self.next / 2 + scattered % (self.next / 2)
+    }
+}
+
+/// An eighth of all are opened, a hundredth has each tag.
+fn event(number: u64) -> String {
+    let kind = if number.is_multiple_of(8) { "opened" } else { "delivered" };
+    format!(
+        r#"{{"event":"{kind}","timestamp":{}.{},"recipient":"r{}@example.net","tags":["all","t{}"],"message":{{"headers":{{"message-id":"{number}@example.com"}}}}}}"#,
+        START + number / 10,
+        number % 10,
+        number / OF_RECIPIENT,
+        number % 100,
+    )
+}
