@@ -62,15 +62,23 @@ impl Sink for SliceSink<'_> {
 fn copy(to: &mut [u8], from: &[u8]) {
     if cfg!(target_os = "none") || from.len() > 16 {
         to.copy_from_slice(from);
-    } else if let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
-        if let Some(place) = to.first_chunk_mut::<8>() { *place = *first; }
-        if let Some(place) = to.last_chunk_mut::<8>() { *place = *last; }
-    } else if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
-        if let Some(place) = to.first_chunk_mut::<4>() { *place = *first; }
-        if let Some(place) = to.last_chunk_mut::<4>() { *place = *last; }
-    } else {
-        for (place, byte) in to.iter_mut().zip(from) { *place = *byte; }
+    } else if !(copy_ends::<8>(to, from) || copy_ends::<4>(to, from)) {
+        for (place, byte) in to.iter_mut().zip(from) {
+            *place = *byte;
+        }
     }
+}
+
+/// Copies the first and the last `N` bytes, which may overlap; `false` if there are fewer.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    let ends = (to.first_chunk_mut::<N>(), from.first_chunk::<N>(), from.last_chunk::<N>());
+    let (Some(place), Some(first), Some(last)) = ends else { return false };
+    *place = *first;
+    if let Some(place) = to.last_chunk_mut::<N>() {
+        *place = *last;
+    }
+    true
 }
 
 /// Counts bytes and keeps none: to size a buffer, or to know a Content-Length beforehand.

@@ -199,11 +199,16 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
     fn launch(&mut self, attempt: Attempt) -> Option<AbortHandle> {
         let delivery = self.jobs.delivery(attempt.ticket)?.clone();
         log::started(&delivery, attempt.number);
-        let prepared = self.signer.sign(&delivery, self.clock.unix());
+        let endpoint = Arc::clone(&delivery.endpoint);
+        let unsigned = self.signer.prepare(delivery, self.clock.unix());
         let transport = Arc::clone(&self.transport);
         Some(self.attempts.spawn_local(async move {
-            let (started, _flight) = (time::Instant::now(), delivery.endpoint.tally().fly());
-            let answer = match (prepared, Url::parse(delivery.endpoint.url().expose())) {
+            let (started, _flight) = (time::Instant::now(), endpoint.tally().fly());
+            let signed = match unsigned {
+                Some(unsigned) => unsigned.sign().await,
+                None => None,
+            };
+            let answer = match (signed, Url::parse(endpoint.url().expose())) {
                 (Some(signed), Ok(url)) => transport.post(&url, &signed.headers(), &signed.payload).await,
                 _ => unusable(),
             };

@@ -104,7 +104,14 @@ impl House {
     }
 
     async fn open(&self, id: &str) {
-        let data = Bytes::from(format!(r#"{{"event":"opened","id":"{id}","timestamp":1770000000.5}}"#));
+        self.open_with(id, 0).await;
+    }
+
+    /// An event with so many bytes of white space in it.
+    async fn open_with(&self, id: &str, padding: usize) {
+        let padding = " ".repeat(padding);
+        let data =
+            Bytes::from(format!(r#"{{"event":"opened","id":"{id}",{padding}"timestamp":1770000000.5}}"#));
         let event = NewEvent {
             id: id.into(),
             timestamp: 1_770_000_000_500_000,
@@ -139,7 +146,9 @@ impl House {
 }
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // One thread for what would block the shard, so that a test can keep it busy.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, test);
 }
 
@@ -177,6 +186,21 @@ fn every_attempt_is_signed_anew_over_the_same_event_data() {
         assert_eq!(parts.len(), 3);
         assert!(parts[0].0 != parts[1].0 && parts[1].0 != parts[2].0);
         assert!(parts[0].1 == parts[1].1 && parts[1].1 == parts[2].1);
+    });
+}
+
+#[test]
+fn while_a_large_event_waits_to_be_signed_the_shard_goes_on() {
+    run(async {
+        let house = House::new(Scripted::new([ACK, ACK]), &["http://a.example/"], &[]).await;
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || busy.recv());
+        house.open_with("large", 100_000).await;
+        house.open("small").await;
+        house.until(|accounts| accounts.acknowledged == 1).await;
+        assert!(house.transport.bodies()[0].contains(r#""id":"small""#));
+        free.send(()).unwrap();
+        house.until(|accounts| accounts.acknowledged == 2).await;
     });
 }
 
