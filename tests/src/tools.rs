@@ -15,6 +15,8 @@ pub struct Tool {
 
 /// A C compiler, with its AddressSanitizer.
 pub const GCC: Tool = Tool { name: "gcc", install: "apt-get install gcc" };
+/// What runs a program on a terminal of its own.
+pub const SCRIPT: Tool = Tool { name: "script", install: "apt-get install bsdutils" };
 /// The memory checker.
 pub const VALGRIND: Tool = Tool { name: "valgrind", install: "apt-get install valgrind" };
 /// The JavaScript runtime.

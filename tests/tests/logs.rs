@@ -1,12 +1,14 @@
 //! The log of a server without a terminal: a JSON object on each line, and one line for each decision, with the ids of
 //! event, delivery and endpoint.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use sealpost_tests::calls::{event, events, webhooks};
-use sealpost_tests::{Receiver, Reply, Server};
+use sealpost_tests::tools::{SCRIPT, available};
+use sealpost_tests::{API_KEY, Receiver, Reply, SIGNING_KEY, Server, sealpost};
 
 /// The lines that say this, once there are so many.
 fn lines(server: &Server, message: &str, count: usize) -> Vec<Value> {
@@ -30,6 +32,26 @@ fn every_line_is_an_object_with_its_time_and_level() {
         assert!(object["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
         assert!(object["fields"]["message"].is_string(), "{line}");
     }
+}
+
+#[test]
+fn on_a_terminal_it_is_text() {
+    if !available(&[SCRIPT]) {
+        return;
+    }
+    let data = tempfile::TempDir::new().expect("a directory");
+    let program = sealpost();
+    let program = program.get_program().to_str().expect("UTF-8");
+    // SIGTERM ends it as it would any server, once it has said something.
+    let command =
+        format!("timeout 5 '{program}' serve --listen 127.0.0.1:0 --data '{}'", data.path().display());
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--command", &command, "/dev/null"]).stdin(Stdio::null());
+    let keys = [("SEALPOST_API_KEY", API_KEY), ("SEALPOST_SIGNING_KEY", SIGNING_KEY)];
+    let said = script.envs(keys).output().expect("a terminal").stdout;
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().find(|line| line.contains("INFO")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("listening") && !line.contains('{'), "{line}");
 }
 
 #[test]
