@@ -13,16 +13,16 @@ use sealpost_benches::{EVENT_DATA, KEY, NOW, array_of, key, token};
 use sealpost_core::dispatch::{Dispatcher, Health, Lane, LaneId, Limits, Slot};
 use sealpost_core::event::Event;
 use sealpost_core::json::{self, SliceSink};
-use sealpost_core::sign::{self, ReceivedBlock, ReplayGuard, verify_block};
+use sealpost_core::sign::{self, EndpointSecret, ReceivedBlock, ReplayGuard, verify_block};
 use sealpost_core::{Fault, Instant, Outcome, Payload, Schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 fn sign(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sign");
-    let key = key();
-    group.bench_function("sealpost", |bench| bench.iter(|| key.sign(black_box(NOW), black_box(token()))));
+    let (key, token) = (key(), token());
+    group.bench_function("sealpost", |bench| bench.iter(|| key.sign(black_box(NOW), black_box(token))));
     group.bench_function("three compressions", |bench| {
         let (mut state, block) = ([0x5a5a_5a5a_u32; 8], [0x36_u8; 64]);
         bench.iter(|| {
@@ -33,8 +33,27 @@ fn sign(criterion: &mut Criterion) {
         });
     });
     group.bench_function("keyed each time, into a String", |bench| {
-        bench.iter(|| usual_signature(black_box(&NOW.secs().to_string()), black_box(token().as_str())));
+        bench.iter(|| usual_signature(black_box(&NOW.secs().to_string()), black_box(token.as_str())));
     });
+    group.finish();
+}
+
+/// The Standard Webhooks signature, which covers the body: one pass over its chunks, where they lie.
+fn sign_body(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sign the body");
+    let secret = EndpointSecret::parse(&format!("whsec_{}", "c2VhbHBvc3Q".repeat(4))).expect("a secret");
+    for size in [1, 16, 256] {
+        let data = array_of(size * 1024);
+        let payload = Payload::new(&key().sign(NOW, token()), &data);
+        let body = payload.chunks().concat();
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("sealpost", body.len()), |bench| {
+            bench.iter(|| secret.sign("MXcc2gEpS-eN8HfkOnmK2w", NOW, black_box(&payload.chunks())));
+        });
+        group.bench_function(BenchmarkId::new("SHA-256 of it", body.len()), |bench| {
+            bench.iter(|| Sha256::digest(black_box(&body)));
+        });
+    }
     group.finish();
 }
 
@@ -127,10 +146,10 @@ fn encoded(event: &Event<'_>) -> Vec<u8> {
 
 fn payload(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("payload");
-    let key = key();
+    let (key, token) = (key(), token());
     group.bench_function("sealpost, signed prefix and splice", |bench| {
         bench.iter(|| {
-            let payload = Payload::new(&key.sign(black_box(NOW), token()), black_box(EVENT_DATA));
+            let payload = Payload::new(&key.sign(black_box(NOW), black_box(token)), black_box(EVENT_DATA));
             payload.chunks().map(<[u8]>::len)
         });
     });
@@ -260,6 +279,6 @@ fn usual_payload(event_data: &serde_json::Value) -> String {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = sign, verify, check, encode, payload, dispatch
+    targets = sign, sign_body, verify, check, encode, payload, dispatch
 }
 criterion_main!(benches);

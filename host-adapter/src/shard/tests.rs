@@ -192,15 +192,21 @@ fn every_attempt_is_signed_anew_over_the_same_event_data() {
 #[test]
 fn while_a_large_event_waits_to_be_signed_the_shard_goes_on() {
     run(async {
-        let house = House::new(Scripted::new([ACK, ACK]), &["http://a.example/"], &[]).await;
+        let acks = Scripted::new([ACK, ACK, ACK]);
+        let house = House::new(acks, &["http://a.example/"], &[5, 5, 5, 5, 5]).await;
+        house.open("first").await;
+        // Before that, the endpoint has one attempt at a time.
+        house.until(|accounts| accounts.acknowledged == 1).await;
         let (free, busy) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || busy.recv());
+
         house.open_with("large", 100_000).await;
         house.open("small").await;
-        house.until(|accounts| accounts.acknowledged == 1).await;
-        assert!(house.transport.bodies()[0].contains(r#""id":"small""#));
-        free.send(()).unwrap();
+
         house.until(|accounts| accounts.acknowledged == 2).await;
+        assert!(house.transport.bodies()[1].contains(r#""id":"small""#));
+        free.send(()).unwrap();
+        house.until(|accounts| accounts.acknowledged == 3).await;
     });
 }
 
