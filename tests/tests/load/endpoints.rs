@@ -24,7 +24,7 @@ pub(crate) fn subscribe(api: &Api, urls: impl IntoIterator<Item = String>) -> Ve
     for (number, url) in urls.into_iter().enumerate() {
         let (domain, kind) = (format!("d{}.example", number / KINDS.len()), KINDS[number % KINDS.len()]);
         if number % KINDS.len() == 0 {
-            let _ = api.multipart("POST", "/v4/domains", &[("name", &domain)]).expect(200);
+            let _ = api.multipart("POST", "/v3/domains", &[("name", &domain)]).expect(200);
         }
         let webhooks = format!("/v3/domains/{domain}/webhooks");
         let _ = api.multipart("POST", &webhooks, &[("id", kind), ("url", &url)]).expect(200);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::client::Client;
 use crate::server::Place;
 
-/// Connections; each takes its turn.
+/// Connections; whichever is free takes the next event.
 const CONNECTIONS: u32 = 32;
 /// What makes an event about as long as Mailgun's are.
 const PADDING: usize = 600;
@@ -24,7 +25,7 @@ pub(crate) type Choose = dyn Fn(u64) -> usize + Send + Sync;
 pub(crate) struct Sent {
     /// From the moment at which an event was due to be sent until its answer, in microseconds.
     pub(crate) answered: Histogram<u64>,
-    /// When each event was due to be sent, and where it went.
+    /// How many: those numbered from 0.
     pub(crate) events: u64,
 }
 
@@ -36,21 +37,22 @@ pub(crate) async fn run(
     rate: f64,
     span: Duration,
 ) -> io::Result<Sent> {
-    let begin = Instant::now();
+    let (begin, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let end = begin + span;
     let mut connections = JoinSet::new();
-    for turn in 0..CONNECTIONS {
-        let (places, choose) = (Arc::clone(places), Arc::clone(choose));
+    for _ in 0..CONNECTIONS {
+        let (places, choose, next) = (Arc::clone(places), Arc::clone(choose), Arc::clone(&next));
         connections.spawn(async move {
             let mut client = Client::connect(address).await?;
             let mut answered = histogram();
-            for number in (u64::from(turn)..).step_by(CONNECTIONS as usize) {
-                let wait = if rate.is_finite() { number as f64 / rate } else { 0.0 };
-                let due = (begin + Duration::from_secs_f64(wait)).max(if wait == 0.0 {
-                    Instant::now()
+            while rate.is_finite() || Instant::now() < end {
+                let number = next.fetch_add(1, Relaxed);
+                let due = if rate.is_finite() {
+                    begin + Duration::from_secs_f64(number as f64 / rate)
                 } else {
-                    begin
-                });
-                if due >= begin + span {
+                    Instant::now()
+                };
+                if due >= end {
                     break;
                 }
                 sleep_until(due).await;
@@ -92,7 +94,7 @@ pub(crate) fn micros() -> u64 {
 /// An event that tells when it was due to be sent.
 fn event(kind: &str, at: u64, number: u64) -> String {
     format!(
-        r#"{{"event":"{kind}","id":"{at}-{number}","recipient":"alice@example.net","user-variables":{{"pad":"{}"}}}}"#,
+        r#"{{"event":"{kind}","id":"{at}-{number}","recipient":"alice@example.net","user-variables":{{"due":"{at}","pad":"{}"}}}}"#,
         "x".repeat(PADDING)
     )
 }

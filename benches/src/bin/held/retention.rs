@@ -52,7 +52,7 @@ pub(crate) async fn measure(extent: &Extent) -> io::Result<Vec<Pair>> {
 /// Events of a domain without a webhook.
 async fn fill(server: &Server, batches: usize) -> io::Result<()> {
     let mut client = Client::connect(server.address).await?;
-    client.form("/v4/domains", "name=old.example").await?;
+    client.form("/v3/domains", "name=old.example").await?;
     for batch in 0..batches {
         let event = |number| {
             format!(r#"{{"event":"opened","id":"{batch}-{number}","recipient":"alice@example.net"}}"#)

@@ -78,7 +78,7 @@ impl Server {
         for (number, url) in urls.into_iter().enumerate() {
             let (domain, kind) = (format!("d{}.example", number / KINDS.len()), KINDS[number % KINDS.len()]);
             if number % KINDS.len() == 0 {
-                client.form("/v4/domains", &format!("name={domain}")).await?;
+                client.form("/v3/domains", &format!("name={domain}")).await?;
             }
             client.form(&format!("/v3/domains/{domain}/webhooks"), &format!("id={kind}&url={url}")).await?;
             places.push(Place { events: format!("/v3/{domain}/events"), kind });

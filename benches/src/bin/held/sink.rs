@@ -194,10 +194,10 @@ fn endpoint(request: &[u8]) -> Option<usize> {
     std::str::from_utf8(&path[..end]).ok()?.parse().ok()
 }
 
-/// When the event was due to be sent, which its id begins with.
+/// When the event was due to be sent, which it tells.
 fn due(request: &[u8]) -> Option<u64> {
-    const ID: &[u8] = b"\"id\":\"";
-    let id = &request[find(request, ID)? + ID.len()..];
-    let end = find(id, b"-")?;
-    std::str::from_utf8(&id[..end]).ok()?.parse().ok()
+    const DUE: &[u8] = b"\"due\":\"";
+    let due = &request[find(request, DUE)? + DUE.len()..];
+    let end = find(due, b"\"")?;
+    std::str::from_utf8(&due[..end]).ok()?.parse().ok()
 }
