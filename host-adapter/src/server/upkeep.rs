@@ -1,10 +1,11 @@
 //! What has to be looked after once a minute: old events and bins, and endpoints and connections that nobody uses.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use crate::clock::wall_millis;
@@ -13,8 +14,12 @@ use crate::transport::Client;
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Events looked at in one transaction, so that nobody waits for it.
-const SLICE: usize = 1_000;
+/// Events looked at in one transaction, at most and at least.
+const SLICES: RangeInclusive<usize> = 20..=1_000;
+
+/// How long one of these transactions is to take, the wait for its turn included: whoever submits meanwhile waits
+/// for it.
+const SLICE_TAKES: Duration = Duration::from_millis(10);
 
 /// Requests of bins that are gone, removed in one transaction.
 const BIN_SLICE: usize = 100;
@@ -43,14 +48,19 @@ pub(super) async fn run(
 async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<bool>) {
     forget_bins(store, now, stop).await;
     let before = now.saturating_sub(retention);
-    let mut removed = 0;
+    let (mut removed, mut size) = (0, *SLICES.start());
     while !*stop.borrow() {
-        match store.retain(before, SLICE).await {
+        let begin = Instant::now();
+        match store.retain(before, size).await {
             Ok(slice) => {
                 removed += slice.removed;
                 if slice.done {
                     break;
                 }
+                // As long for everybody else; what is old can wait.
+                let took = begin.elapsed();
+                size = next_slice(size, took);
+                sleep(took.min(EVERY)).await;
             }
             Err(error) => {
                 warn!(%error, "old events could not be removed; trying again in a minute");
@@ -69,6 +79,12 @@ async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<
     }
 }
 
+/// The size of the slice after one of this size that took so long.
+fn next_slice(size: usize, took: Duration) -> usize {
+    let next = if took > SLICE_TAKES { size / 2 } else { size + size / 4 };
+    next.clamp(*SLICES.start(), *SLICES.end())
+}
+
 async fn forget_bins(store: &Store, now: i64, stop: &watch::Receiver<bool>) {
     while !*stop.borrow() {
         match store.forget_bins(now, BIN_SLICE).await {
@@ -79,5 +95,21 @@ async fn forget_bins(store: &Store, now: i64, stop: &watch::Receiver<bool>) {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_grow_while_they_are_quick_and_shrink_where_they_are_not() {
+        let (quick, slow) = (SLICE_TAKES / 2, SLICE_TAKES * 2);
+        let mut size = *SLICES.start();
+        (0..50).for_each(|_| size = next_slice(size, quick));
+        assert_eq!(size, *SLICES.end());
+        assert_eq!(next_slice(size, slow), size / 2);
+        (0..50).for_each(|_| size = next_slice(size, slow));
+        assert_eq!(size, *SLICES.start());
     }
 }

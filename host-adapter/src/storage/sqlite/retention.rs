@@ -8,8 +8,12 @@ use crate::storage::{Retained, wall_millis};
 /// Bytes of event-data after which a slice removes no further event.
 const BYTES: i64 = 8 << 20;
 
-/// Pages that one slice gives back to the file system: as many bytes as it removes.
-const PAGES: u32 = 512;
+/// Bytes of a page.
+const PAGE: i64 = 16 << 10;
+
+/// Pages that one slice gives back to the file system, beside twice as many as it removes: the pages of indexes, and of
+/// earlier slices.
+const PAGES: i64 = 8;
 
 /// Where a walk stands that has seen everything, while space is still given back.
 const WALKED: i64 = i64::MAX;
@@ -23,7 +27,7 @@ pub(super) fn retain(
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
     remove(connection, books, &looked.ended)?;
-    let all_given_back = give_back(connection)?;
+    let all_given_back = give_back(connection, 2 * looked.bytes / PAGE + PAGES)?;
     let done = looked.reached.is_none() && all_given_back;
     books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
     Ok(Retained { removed: looked.ended.len(), done })
@@ -46,6 +50,8 @@ pub(super) fn remove(connection: &Connection, books: &mut Books, events: &[i64])
 struct Looked {
     /// The old ones whose deliveries have all ended.
     ended: Vec<i64>,
+    /// The bytes of their event-data.
+    bytes: i64,
     /// The last one, after which the walk goes on; `None` where it ends.
     reached: Option<i64>,
 }
@@ -59,17 +65,17 @@ fn look(connection: &Connection, after: i64, accepted_before: i64, slice: usize)
                 NOT EXISTS (SELECT 1 FROM pending WHERE id BETWEEN seq << 4 AND seq << 4 | 15)
          FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
     )?;
-    let (now, mut bytes) = (wall_millis(), 0);
-    let mut looked = Looked { ended: Vec::new(), reached: None };
+    let now = wall_millis();
+    let mut looked = Looked { ended: Vec::new(), bytes: 0, reached: None };
     let (mut last, mut goes_on) = (None, false);
     let mut rows = statement.query(params![after, i64::try_from(slice).unwrap_or(i64::MAX)])?;
-    while bytes < BYTES
+    while looked.bytes < BYTES
         && let Some(row) = rows.next()?
     {
         let (seq, accepted_at) = (row.get(0)?, row.get::<_, i64>(1)?);
         let old = accepted_at < accepted_before;
         if old && row.get(3)? {
-            bytes += row.get::<_, i64>(2)?;
+            looked.bytes += row.get::<_, i64>(2)?;
             looked.ended.push(seq);
         }
         goes_on |= old || accepted_at > now;
@@ -80,12 +86,12 @@ fn look(connection: &Connection, after: i64, accepted_before: i64, slice: usize)
 }
 
 /// Shortens the file by free pages; whether none is left that could be given back.
-fn give_back(connection: &Connection) -> rusqlite::Result<bool> {
+fn give_back(connection: &Connection, pages: i64) -> rusqlite::Result<bool> {
     let free = || -> rusqlite::Result<u32> {
         connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))
     };
     let before = free()?;
-    let mut vacuum = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     // Every step of the statement moves one page, so it is run to its end.
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
