@@ -13,19 +13,16 @@ impl Decimal {
     pub(crate) const MAX_LEN: usize = 20;
 
     pub(crate) fn new(number: u64) -> Self {
-        let mut digits = [b'0'; Self::MAX_LEN];
+        let mut digits = [0; Self::MAX_LEN];
         let mut rest = Rest(number);
         let mut unused = Self::MAX_LEN;
-        // Two at a time, since each division waits for the one before.
-        for pair in digits.as_chunks_mut().0.iter_mut().rev() {
-            let two = rest.take_two();
-            *pair = [b'0' + two / 10, b'0' + two % 10];
-            unused -= pair.len();
+        for digit in digits.iter_mut().rev() {
+            *digit = rest.take_digit();
+            unused -= 1;
             if rest.0 == 0 {
                 break;
             }
         }
-        unused += usize::from(digits.get(unused) == Some(&b'0'));
         Self { digits, unused }
     }
 
@@ -50,19 +47,19 @@ pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
 struct Rest(u64);
 
 impl Rest {
-    /// Splits off the last two digits. Times and lengths fit into 32 bits. A longer number is divided limb by limb:
+    /// Splits off the last digit. Times and lengths fit into 32 bits. A longer number is divided limb by limb:
     /// a microcontroller divides 32 bits in hardware, and 64 in half a kilobyte of code.
-    fn take_two(&mut self) -> u8 {
+    fn take_digit(&mut self) -> u8 {
         let (high, low) = ((self.0 >> 32) as u32, self.0 as u32);
-        let (quotient, two) = if high == 0 {
-            (u64::from(low / 100), low % 100)
+        let (quotient, digit) = if high == 0 {
+            (u64::from(low / 10), low % 10)
         } else {
-            let middle = (high % 100) << 16 | low >> 16;
-            let last = (middle % 100) << 16 | low & 0xffff;
-            (u64::from(high / 100) << 32 | u64::from(middle / 100) << 16 | u64::from(last / 100), last % 100)
+            let middle = (high % 10) << 16 | low >> 16;
+            let last = (middle % 10) << 16 | low & 0xffff;
+            (u64::from(high / 10) << 32 | u64::from(middle / 10) << 16 | u64::from(last / 10), last % 10)
         };
         self.0 = quotient;
-        two as u8
+        b'0' + digit as u8
     }
 }
 

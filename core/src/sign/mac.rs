@@ -56,6 +56,10 @@ impl MacKey {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn over(&self, head: &[&[u8]], body: &[&[u8]]) -> Code {
         let inner = digest(self.inner, BLOCK, head, body);
+        // The general way costs a host a tenth of a signature, and a microcontroller no code of its own.
+        if cfg!(target_os = "none") {
+            return Code(digest(self.outer, BLOCK, &[&inner], &[]));
+        }
         Code(outer(self.outer, &inner))
     }
 }
@@ -148,7 +152,7 @@ impl Hasher {
     }
 
     /// Ends the hash of `length` bytes: a bit that is set, zeros, and the length in bits, which ends the last block.
-    fn end(mut self, length: u64) -> [u8; 32] {
+    fn end(&mut self, length: u64) -> [u8; 32] {
         if let Some(place) = self.waiting.as_flattened_mut().get_mut(self.filled) {
             *place = MARK;
         }
