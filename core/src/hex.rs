@@ -31,9 +31,8 @@ impl<const N: usize> Hex<N> {
     }
 }
 
-/// On a microcontroller the same for all lengths.
-#[cfg_attr(target_os = "none", inline(never))]
-#[cfg_attr(not(target_os = "none"), inline)]
+/// In a small runtime the same for all lengths.
+#[cfg_attr(any(target_os = "none", target_family = "wasm"), inline(never))]
 fn write(bytes: &[u8], digits: &mut [u8]) {
     let (pairs, _) = digits.as_chunks_mut::<2>();
     for (pair, byte) in pairs.iter_mut().zip(bytes) {

@@ -83,3 +83,6 @@ pub use time::{Duration, Instant, UnixTime};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Whether code has to be small before it is fast: on a microcontroller, and in a module that is sent to others.
+pub(crate) const SMALL: bool = cfg!(any(target_os = "none", target_family = "wasm"));

@@ -1,5 +1,7 @@
 //! The scan for the end of a run of plain string bytes, eight at a time.
 
+use crate::SMALL;
+
 /// Where the run of plain string bytes that starts at `at` ends: at the first byte that cannot stand in a
 /// JSON string as it is (quote, backslash, control character), or at the end. The checker, the cursor and
 /// the encoder all skip by it.
@@ -24,11 +26,14 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The last eight bytes; of a shorter text all, some of them twice.
+/// The last eight bytes; of a shorter text all, some of them twice, where code need not be small.
 #[inline]
 fn last_word(bytes: &[u8]) -> Option<u64> {
     if let Some(chunk) = bytes.last_chunk() {
         return Some(u64::from_le_bytes(*chunk));
+    }
+    if SMALL {
+        return None;
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         return Some(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32);

@@ -1,5 +1,6 @@
 //! Where encoded bytes go.
 
+use crate::SMALL;
 use crate::error::ResourceError;
 use crate::write::write_all;
 
@@ -60,7 +61,7 @@ impl Sink for SliceSink<'_> {
 /// Copies between slices of one length: most are shorter than it takes to call what copies long ones.
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
-    if cfg!(target_os = "none") || from.len() > 16 {
+    if SMALL || from.len() > 16 {
         to.copy_from_slice(from);
     } else if !(copy_ends::<8>(to, from) || copy_ends::<4>(to, from)) {
         for (place, byte) in to.iter_mut().zip(from) {

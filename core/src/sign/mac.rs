@@ -11,9 +11,11 @@ use hmac::digest::CtOutput;
 use sha2::Sha256;
 use sha2::block_api::compress256;
 
+use crate::SMALL;
+
 const BLOCK: usize = 64;
 /// The blocks that a hasher keeps: on a host two, into which what Mailgun's scheme signs fits, to be hashed at once.
-const WAITING: usize = if cfg!(target_os = "none") { 1 } else { 2 };
+const WAITING: usize = if SMALL { 1 } else { 2 };
 /// What follows the last byte of a message.
 const MARK: u8 = 0x80;
 /// At the end of the last block.
@@ -56,8 +58,8 @@ impl MacKey {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn over(&self, head: &[&[u8]], body: &[&[u8]]) -> Code {
         let inner = digest(self.inner, BLOCK, head, body);
-        // The general way costs a host a tenth of a signature, and a microcontroller no code of its own.
-        if cfg!(target_os = "none") {
+        // The general way costs a host a tenth of a signature, and a small runtime no code of its own.
+        if SMALL {
             return Code(digest(self.outer, BLOCK, &[&inner], &[]));
         }
         Code(outer(self.outer, &inner))
