@@ -1,5 +1,7 @@
 //! The listening loop: bounded connections, bounded time for a request to arrive and for its answer to be taken.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -18,6 +20,20 @@ use super::arrival;
 use super::progress::Progress;
 use crate::config;
 use crate::hangup::Hangup;
+
+/// Connections that the kernel holds until they are accepted, if its own limit allows so many. From one that finds no
+/// room it takes nothing: its client tries again after a second, or waits for an answer to nothing.
+const QUEUE: u32 = 4096;
+
+/// Listens on this address.
+pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // So that a server that starts again need not wait for the connections of the one before.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(QUEUE)
+}
 
 /// Serves connections until `stop` turns true, then lets those that are under way finish, for at most half of the
 /// drain deadline: the other half belongs to deliveries.
@@ -128,5 +144,16 @@ mod tests {
         stop.send(true).expect("a listener");
         timeout(Duration::from_secs(5), serving).await.expect("all connections end").expect("no panic");
         assert!(gone.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_thousand_clients_that_come_at_once_find_room_in_the_queue() {
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let mut clients = Vec::new();
+        for _ in 0..1000 {
+            let client = timeout(Duration::from_millis(500), TcpStream::connect(address)).await;
+            clients.push(client.expect("room").expect("a connection"));
+        }
     }
 }

@@ -24,7 +24,6 @@ use std::thread;
 use std::time::Duration;
 
 use sealpost_core::dispatch::Limits;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
@@ -76,9 +75,8 @@ impl fmt::Debug for Running {
 /// # Errors
 /// Whatever keeps it from starting; nothing is left running then.
 pub async fn start(config: &Config) -> Result<Running, Error> {
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .map_err(|error| Error::Listen(config.server.listen, error))?;
+    let listener =
+        listener::bind(config.server.listen).map_err(|error| Error::Listen(config.server.listen, error))?;
     let addr = listener.local_addr().map_err(|error| Error::Listen(config.server.listen, error))?;
 
     let (store, inboxes) = open_store(config)?;
