@@ -36,7 +36,8 @@ fn attempts_at_receivers_that_drip_end_at_their_deadline() {
     let places = subscribe(&server.api(), urls);
 
     for place in &places {
-        let _ = server.api().post(&place.events(), "application/json", event(place.kind, "e")).expect(200);
+        let _ =
+            server.api().post(&place.events(), "application/json", event(place.kind, place.kind)).expect(200);
     }
 
     let patience = 3 * deadline + Duration::from_secs(30);

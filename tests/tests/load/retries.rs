@@ -13,7 +13,8 @@ use sealpost_tests::{Receiver, Reply, Request, Server, extent};
 use crate::alone;
 use crate::endpoints::subscribe;
 
-/// Enough that their own limits do not keep the limit of all of them.
+/// Enough that the limit of all of them is what binds, as long as all have retries. Every other one has more than its
+/// neighbour, so that in the end their own limits bind.
 const ENDPOINTS: usize = 48;
 const IN_FLIGHT: usize = 256;
 const IN_FLIGHT_PER_ENDPOINT: usize = 8;
@@ -27,9 +28,9 @@ fn retries_that_are_due_at_once_come_no_earlier_and_no_more_of_them_at_a_time() 
     let failing = Receiver::start().otherwise(Reply::Status(500));
     let mut server = Server::with(&[("delivery.schedule", "10m"), ("log.level", "warn")]);
     let places = subscribe(&server.api(), (0..ENDPOINTS).map(|number| failing.url(&format!("/{number}"))));
-    for place in &places {
-        let lines: Vec<_> =
-            (0..retries / ENDPOINTS).map(|id| event(place.kind, &format!("{}{id}", place.kind))).collect();
+    for (number, place) in places.iter().enumerate() {
+        let share = retries / ENDPOINTS / 2 * if number % 2 == 0 { 1 } else { 3 };
+        let lines: Vec<_> = (0..share).map(|id| event(place.kind, &format!("{}{id}", place.kind))).collect();
         for batch in lines.chunks(BATCH) {
             let path = place.events();
             let _ = server.api().post(&path, "application/x-ndjson", batch.join("\n")).expect(200);
