@@ -63,6 +63,9 @@ struct Cli {
     /// The small run of CI: 2 seconds, one round, 100 000 events in the store
     #[arg(long, conflicts_with_all = ["seconds", "rounds", "full"])]
     short: bool,
+    /// Fail for what is lost, repeated or wrong alone, however slow it was.
+    #[arg(long)]
+    lenient: bool,
 
     /// A million deliveries pending, and ten million events in the store: takes an hour
     #[arg(long)]
@@ -130,7 +133,7 @@ fn measure(cli: &Cli) -> Result<ExitCode> {
         std::fs::write(file, serde_json::to_string_pretty(&run)? + "\n")?;
     }
     failed.iter().for_each(|error| eprintln!("load: {error}"));
-    let far_off = rows.iter().any(Row::has_failed);
+    let far_off = !cli.lenient && rows.iter().any(Row::has_failed);
     Ok(if failed.is_empty() && !far_off { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
