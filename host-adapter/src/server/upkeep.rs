@@ -19,7 +19,7 @@ const SLICES: RangeInclusive<usize> = 20..=1_000;
 
 /// How long one of these transactions is to take, the wait for its turn included: whoever submits meanwhile waits
 /// for it.
-const SLICE_TAKES: Duration = Duration::from_millis(10);
+const SLICE_TAKES: Duration = Duration::from_millis(5);
 
 /// Requests of bins that are gone, removed in one transaction.
 const BIN_SLICE: usize = 100;
@@ -57,10 +57,10 @@ async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<
                 if slice.done {
                     break;
                 }
-                // As long for everybody else; what is old can wait.
+                // Most of the time is for everybody else; what is old can wait.
                 let took = begin.elapsed();
                 size = next_slice(size, took);
-                sleep(took.min(EVERY)).await;
+                sleep((2 * took).min(EVERY)).await;
             }
             Err(error) => {
                 warn!(%error, "old events could not be removed; trying again in a minute");
