@@ -11,7 +11,7 @@ const SCHEDULE: [(&str, &str); 1] = [("DELIVERY_SCHEDULE", "2s,2s,2s,2s,2s,2s")]
 const IN_FLIGHT_PER_ENDPOINT: usize = 8;
 
 pub(crate) async fn measure(extent: &Extent) -> io::Result<Vec<Pair>> {
-    let scenario = Scenario { endpoints: 50, failing: 1, share: 0.3 };
+    let scenario = Scenario { endpoints: 50, failing: 1, share: 0.3, from_the_start: false };
     let mut pairs = Vec::new();
     for _ in 0..extent.pairs {
         let bench = Bench::of(&scenario, &extent.args, &SCHEDULE).await?;

@@ -75,13 +75,19 @@ async fn main() -> std::io::Result<()> {
         let row = match name {
             "black hole" => {
                 let goal = Goal { times: 1.2, millis: 5.0 };
-                let scenario = isolation::Scenario { endpoints: 50, failing: 1, share: 0.3 };
+                let scenario =
+                    isolation::Scenario { endpoints: 50, failing: 1, share: 0.3, from_the_start: false };
                 Row::of(name, goal, scenario.measure(&extent).await?)
             }
             "dead" => {
                 let goal = Goal { times: 2.0, millis: 10.0 };
                 let endpoints = if extent.args.short { 101 } else { 1_001 };
-                let scenario = isolation::Scenario { endpoints, failing: endpoints - 1, share: 0.8 };
+                let scenario = isolation::Scenario {
+                    endpoints,
+                    failing: endpoints - 1,
+                    share: 0.8,
+                    from_the_start: true,
+                };
                 Row::of(name, goal, scenario.measure(&extent).await?)
             }
             "comeback" => Row::of(name, Goal { times: 1.2, millis: 5.0 }, comeback::measure(&extent).await?),
