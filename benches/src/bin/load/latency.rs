@@ -44,25 +44,22 @@ impl Latencies {
 impl Percentiles {
     /// Each of them between these two.
     pub(crate) fn mean(&self, other: &Self) -> Self {
-        let of = |value: fn(&Self) -> f64| f64::midpoint(value(self), value(other));
+        Self::each(|value| f64::midpoint(value(self), value(other)))
+    }
+
+    /// Each of them the median of several rounds.
+    pub(crate) fn median(rounds: &[Self]) -> Self {
+        Self::each(|value| Spread::of(rounds.iter().map(value)).median)
+    }
+
+    /// Each of them out of that one of others.
+    fn each(of: impl Fn(fn(&Self) -> f64) -> f64) -> Self {
         Self {
             p50: of(|one| one.p50),
             p95: of(|one| one.p95),
             p99: of(|one| one.p99),
             p999: of(|one| one.p999),
             max: of(|one| one.max),
-        }
-    }
-
-    /// Each of them the median of several rounds.
-    pub(crate) fn median(rounds: &[Self]) -> Self {
-        let of = |value: fn(&Self) -> f64| Spread::of(rounds.iter().map(value)).median;
-        Self {
-            p50: of(|round| round.p50),
-            p95: of(|round| round.p95),
-            p99: of(|round| round.p99),
-            p999: of(|round| round.p999),
-            max: of(|round| round.max),
         }
     }
 }
