@@ -1,6 +1,6 @@
 //! What a store may index of an event.
 
-use sealpost_core::json::{self, RawJson};
+use sealpost_core::json::{self, Kind, RawJson};
 use sha2::{Digest, Sha256};
 
 use super::expr::keys;
@@ -43,9 +43,10 @@ impl Facts {
     pub fn of(event: RawJson<'_>) -> Self {
         let mut terms = Vec::with_capacity(8);
         let mut folded = String::new();
-        for field in Field::INDEXED {
+        let beginnings = Field::beginnings(event);
+        for (field, beginning) in Field::INDEXED.into_iter().zip(beginnings) {
             let mut room = MAX_VALUES;
-            let full = field.any(event, &mut |value| {
+            let mut index = |value| {
                 matcher::fold(value, &mut folded)
                     && keys(field, &folded).any(|key| {
                         if let Some(less) = room.checked_sub(1) {
@@ -55,7 +56,11 @@ impl Facts {
                         }
                         true
                     })
-            });
+            };
+            let full = match event.kind() {
+                Kind::Array => field.any(event, &mut index),
+                _ => beginning.is_some_and(|value| field.any_in(value, &mut index)),
+            };
             if full {
                 terms.push(Term::beyond(field));
             }
@@ -102,6 +107,19 @@ mod tests {
         ];
         expected.sort_unstable();
         assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn facts_are_the_first_members_and_of_an_array_those_of_its_elements() {
+        let event = r#"{"\u0065vent":"opened","recipient":["A@x.test"],"event":"clicked","message":[{"headers":[{"message-id":"1"}]}]}"#;
+        let mut expected = vec![
+            Term::new(Field::Event, "opened"),
+            Term::new(Field::Recipient, "a@x.test"),
+            Term::new(Field::MessageId, "1"),
+        ];
+        expected.sort_unstable();
+        assert_eq!(terms(event), expected);
+        assert_eq!(terms(&format!("[{event},{{}},7]")), expected);
     }
 
     /// Stores on disk hold these numbers.

@@ -12,7 +12,11 @@ pub(super) fn fold(characters: impl Iterator<Item = char>, folded: &mut String) 
         if std::mem::take(&mut gap) {
             folded.push(' ');
         }
-        folded.extend(character.to_lowercase());
+        if character.is_ascii() {
+            folded.push(character.to_ascii_lowercase());
+        } else {
+            folded.extend(character.to_lowercase());
+        }
     }
 }
 
@@ -45,7 +49,10 @@ fn joins(left: Option<char>, right: Option<char>) -> bool {
 
 /// The addresses in the text of a header.
 pub(super) fn addresses(text: &str) -> impl Iterator<Item = &str> {
-    let parts = text.split(|character: char| character.is_whitespace() || "<>()[]\",;:".contains(character));
+    let parts = text.split(|character: char| {
+        matches!(character, '<' | '>' | '(' | ')' | '[' | ']' | '"' | ',' | ';' | ':')
+            || character.is_whitespace()
+    });
     parts.filter(|part| part.contains('@'))
 }
 

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use sealpost_core::json::{self, RawJson, Reason};
 
 /// What is not portable in a value.
@@ -72,7 +73,7 @@ impl<'a> Walk<'a> {
         let start = self.at;
         let mut is_escaped = false;
         self.at += 1;
-        while let Some(plain) = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        while let Some(plain) = memchr2(b'"', b'\\', self.rest()) {
             self.at += plain;
             if self.rest().first() == Some(&b'"') {
                 break;
@@ -147,16 +148,29 @@ impl<'a> Walk<'a> {
 
 /// A name that is among these twice.
 fn twice<'n>(names: &'n [Cow<'_, str>]) -> Option<&'n str> {
-    /// So few are compared with each other faster than sorted.
-    const FEW: usize = 12;
+    /// So few are compared with each other, where their marks do not tell them apart; more are sorted.
+    const FEW: usize = 64;
     if names.len() <= FEW {
+        let mut seen = 0_u128;
         let mut places = names.iter().enumerate();
-        return places
-            .find_map(|(at, name)| names.iter().take(at).any(|other| other == name).then_some(&**name));
+        return places.find_map(|(at, name)| {
+            let mark = mark(name);
+            let is_new = seen & mark == 0;
+            seen |= mark;
+            (!is_new && names.iter().take(at).any(|other| other == name)).then_some(&**name)
+        });
     }
     let mut sorted: Vec<&str> = names.iter().map(|name| &**name).collect();
     sorted.sort_unstable();
     sorted.windows(2).find_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
+}
+
+/// One of 128 bits, the same for the same name.
+fn mark(name: &str) -> u128 {
+    let bytes = name.as_bytes();
+    let at = |place: usize| bytes.get(place).copied().map_or(0, usize::from);
+    let (length, last) = (bytes.len(), bytes.len().wrapping_sub(1));
+    1 << ((at(0) * 3 + at(length / 2) * 5 + at(last) * 7 + length * 11) % 128)
 }
 
 #[cfg(test)]
@@ -171,16 +185,19 @@ mod tests {
     #[test]
     fn what_all_readers_take_for_the_same_passes() {
         let digits = "9".repeat(308);
+        let distinct: String = (0..60).map(|at| format!("\"k{at}\":0,")).collect();
+        let distinct = format!("{{{distinct}\"z\":0}}");
         let objects = r#"{"a":{"a":[{"a":1},{"a":2}]},"b":"a","c":"\"a\":","":"}","d":[["x"],{}]}"#;
         let numbers = "[0,-1,1.7976931348623157e308,1e-400,0e999,true,null,1E+3]";
-        for text in [objects, numbers, &digits, "\"e\"", " {\n\"a\" : 1 , \"b\" :\t\"a\" } "] {
+        for text in [objects, numbers, &digits, &distinct, "\"e\"", " {\n\"a\" : 1 , \"b\" :\t\"a\" } "] {
             assert_eq!(fault(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_name_that_stands_twice_is_found_wherever_and_however_it_is_written() {
-        let many: String = (0..500).map(|at| format!("\"k{at}\":0,")).collect();
+        let members = |count| (0..count).map(|at| format!("\"k{at}\":0,")).collect::<String>();
+        let (many, few) = (members(500), members(40));
         for (text, path) in [
             (r#"{"a":1,"b":2,"a":3}"#, "a"),
             (r#"{"x":{"y":[0,{"a":1,"a":1}]}}"#, "x.y[1].a"),
@@ -188,6 +205,7 @@ mod tests {
             (r#"{"":1,"":2}"#, ""),
             (r#"[[],[{"a":{},"a":[]}]]"#, "[1][0].a"),
             (&format!("{{\"v\":{{{many}\"k7\":1}}}}"), "v.k7"),
+            (&format!("{{\"v\":{{{few}\"k39\":1}}}}"), "v.k39"),
         ] {
             assert_eq!(fault(text), Some(format!("{path}: stands twice in one object")), "{text}");
         }
