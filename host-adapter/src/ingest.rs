@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sealpost_core::host::Clock as _;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use tracing::debug;
 use utoipa::ToSchema;
 
@@ -137,8 +138,9 @@ impl Ingest {
         self.memory.room(domain)
     }
 
-    /// Stores the events of a submission with their deliveries, and answers when they are synced. A caller
-    /// that goes away early changes nothing about that, nor does it free the room before its time.
+    /// Stores the events of a submission with their deliveries, and answers when they are synced. What a caller that
+    /// goes away early left behind is bounded all the same: the store counts what waits in its queue, and a submission
+    /// that is taken apart elsewhere keeps its room until that is done.
     ///
     /// # Errors
     /// See [`Rejection`].
@@ -148,17 +150,17 @@ impl Ingest {
         submission: Submission,
         room: Room,
     ) -> Result<Receipt, Rejection> {
-        let (ingest, of) = (self.clone(), domain.clone());
-        let work = tokio::spawn(async move {
-            let _room = room;
-            ingest.work(of, submission).await
-        });
-        let submitted = work.await.map_err(|_| Rejection::Unavailable)?;
+        let submitted = self.work(domain, submission, room).await;
         log_faults(domain, &submitted);
         submitted
     }
 
-    async fn work(&self, domain: Arc<str>, submission: Submission) -> Result<Receipt, Rejection> {
+    async fn work(
+        &self,
+        domain: &Arc<str>,
+        submission: Submission,
+        room: Room,
+    ) -> Result<Receipt, Rejection> {
         let partial = submission.partial;
         let frame = Frame {
             domain: domain.clone(),
@@ -166,13 +168,13 @@ impl Ingest {
             now: self.clock.unix(),
             limits: self.limits.clone(),
         };
-        let batch = if submission.body.len() > INLINE_BYTES {
-            let task = tokio::task::spawn_blocking(move || prepare(&frame, &submission));
-            task.await.map_err(|_| Rejection::Unavailable)??
+        let (batch, _room) = if submission.body.len() > INLINE_BYTES {
+            let task = spawn_blocking(move || (prepare(&frame, &submission), room));
+            task.await.map_err(|_| Rejection::Unavailable)?
         } else {
-            prepare(&frame, &submission)?
+            (prepare(&frame, &submission), room)
         };
-        self.store(&domain, batch, partial).await
+        self.store(domain, batch?, partial).await
     }
 
     async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {

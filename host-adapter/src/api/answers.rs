@@ -1,4 +1,5 @@
-//! Every answer is counted, and one that asks a client to come back later is logged.
+//! What is done about every answer: it gets the headers that all have, it is counted, and if it asks a client to come
+//! back later, it is logged.
 
 use std::net::SocketAddr;
 
@@ -7,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{debug, info};
 
-use super::App;
+use super::{App, reply};
 
 /// The longest part of a path that is logged.
 const MAX_PATH: usize = 200;
@@ -21,16 +22,18 @@ pub(super) struct TurnedAway {
     pub(super) by_anyone: bool,
 }
 
-/// Counts the answer to a request.
-pub(super) async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Answers a request, and sees to its answer. One layer for all of it: each costs a request some allocations.
+pub(super) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let path: String = request.uri().path().chars().take(MAX_PATH).collect();
+    let uri = request.uri().clone();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    reply::add_headers(response.headers_mut());
     let status = response.status().as_u16();
     app.metrics().answered(method.as_str(), route.as_ref().map(MatchedPath::as_str), status);
     if let Some(TurnedAway { reason, by_anyone }) = response.extensions().get() {
+        let path: String = uri.path().chars().take(MAX_PATH).collect();
         let peer = peer.map(tracing::field::display);
         // Whoever could fill the log at will is not to.
         if *by_anyone {

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use ipnet::IpNet;
 use tokio::sync::watch;
@@ -279,8 +279,7 @@ pub fn router(app: App) -> Router {
         .merge(open())
         .fallback(async || Error::UnknownRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .layer(from_fn(reply::add_headers))
-        .layer(from_fn_with_state(app.clone(), answers::watch))
+        .layer(from_fn_with_state(app.clone(), answers::finish))
         .with_state(app)
 }
 

@@ -1,9 +1,7 @@
 //! Successful answers, in Mailgun's conventions: compact JSON, one newline at the end.
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -36,16 +34,14 @@ pub(super) fn date(millis: i64) -> String {
 }
 
 /// Adds the headers that every answer of Mailgun's API has, refusals included.
-pub(super) async fn add_headers(request: Request, next: Next) -> Response {
+pub(super) fn add_headers(headers: &mut HeaderMap) {
     const HEADERS: [(header::HeaderName, &str); 4] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
         (header::X_XSS_PROTECTION, "1; mode=block"),
     ];
-    let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }

@@ -1,16 +1,19 @@
 //! Request bodies on their way in: in time, and read to their end even where nobody wants them.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The most of a refused body that is read and thrown away, in bytes.
@@ -21,17 +24,24 @@ const MAX_UNREAD: u64 = 64 << 20;
 /// Many clients listen only when they have sent everything: were the connection closed on them before, they would
 /// see it reset and never hear why they were refused. So what is left of the body is read first. One that is
 /// longer than [`MAX_UNREAD`], or late, gets its answer and loses its connection.
-pub(super) async fn answer(within: Duration, request: Request, next: Next) -> Response {
+///
+/// # Errors
+/// Never; that is what the loop wants to hear.
+pub(super) async fn answer(
+    within: Duration,
+    request: Request,
+    router: &TowerToHyperService<Router>,
+) -> Result<Response, Infallible> {
     // Such a client waits to be told, and may then send nothing.
     let sends_anyway = !request.headers().contains_key(header::EXPECT);
     let (head, body) = request.into_parts();
     let body = Arriving::new(body, within);
-    let mut response = next.run(Request::from_parts(head, Body::new(body.clone()))).await;
+    let mut response = router.call(Request::from_parts(head, Body::new(body.clone()))).await?;
     let complete = body.is_end_stream() || (sends_anyway && body.drained().await);
     if !complete {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+    Ok(response)
 }
 
 /// A request body that has to arrive in time, so that a slow sender holds its place for so long and no longer.

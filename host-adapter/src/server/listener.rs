@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -69,17 +72,17 @@ pub(super) async fn serve(
         let _ = stream.set_nodelay(true);
         let hangup = Hangup::default();
         let order = hangup.clone();
-        let router = router.clone().layer(axum::middleware::from_fn(move |mut request: Request, next| {
+        let router = TowerToHyperService::new(router.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (mut request, router) = (request.map(Body::new), router.clone());
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(order.clone());
-            arrival::answer(within, request, next)
-        }));
+            async move { arrival::answer(within, request, &router).await }
+        });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(within);
-        let connection = http.serve_connection(
-            TokioIo::new(Progress::new(stream, within).that_heeds(hangup, reset)),
-            TowerToHyperService::new(router.into_service::<Incoming>()),
-        );
+        let connection = http
+            .serve_connection(TokioIo::new(Progress::new(stream, within).that_heeds(hangup, reset)), answer);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
