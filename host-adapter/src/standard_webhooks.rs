@@ -4,7 +4,6 @@ use sealpost_core::http::Header;
 use sealpost_core::sign::{EndpointSecret, StandardSignatures};
 use sealpost_core::{Body, UnixTime};
 
-use crate::secrets::Secret;
 use crate::storage::EndpointSecrets;
 
 /// `webhook-id`, `webhook-timestamp` and `webhook-signature` of one attempt.
@@ -48,12 +47,11 @@ fn signatures<B: Body>(
     now: UnixTime,
     body: &B,
 ) -> Option<StandardSignatures> {
-    let parse = |secret: &Secret| EndpointSecret::parse(secret.expose()).ok();
     let millis = i64::try_from(now.secs()).unwrap_or(i64::MAX).saturating_mul(1000);
     let millis = millis.saturating_add(i64::from(now.subsec_micros() / 1000));
     let old = match secrets.previous(millis) {
-        Some(previous) => Some(parse(&previous.secret)?),
+        Some(previous) => Some(EndpointSecret::parse(previous.secret.expose()).ok()?),
         None => None,
     };
-    Some(StandardSignatures::sign(&parse(secrets.current())?, old.as_ref(), id, now, &body.chunks()))
+    Some(StandardSignatures::sign(secrets.key()?, old.as_ref(), id, now, &body.chunks()))
 }

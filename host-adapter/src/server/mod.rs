@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use sealpost_core::dispatch::Limits;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::Instant;
 use tracing::{error, info};
 
@@ -322,7 +322,9 @@ fn spawn_shards(
         let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _part = part;
             let shard = Shard::new(index, store, inbox, client, policy, seed, metrics);
-            LocalSet::new().block_on(&runtime, shard.run(stop));
+            // As a task of the set: what wakes a task is a note in memory, what wakes the future that is blocked on is
+            // a write to the runtime's own file.
+            let _ = LocalSet::new().block_on(&runtime, async { spawn_local(shard.run(stop)).await });
             // Not dropped: that would wait for name lookups that nobody waits for any more.
             runtime.shutdown_background();
         });

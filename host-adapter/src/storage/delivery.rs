@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sealpost_core::{Health, Verdict};
 
-use super::{DomainId, HookKind, MAX_URLS, Tally};
+use super::{DomainId, EndpointSecrets, HookKind, MAX_URLS, Tally};
 use crate::{
     clock::{steady_millis, wall_millis},
     secrets::Secret,
@@ -61,14 +61,15 @@ pub struct Delivery {
 pub struct Endpoint {
     id: EndpointId,
     url: EndpointUrl,
-    secret: Secret,
+    secrets: EndpointSecrets,
     health: AtomicU8,
     tally: Tally,
 }
 
 impl Endpoint {
     pub(super) fn new(id: EndpointId, url: EndpointUrl, secret: Secret, health: Health) -> Self {
-        Self { id, url, secret, health: AtomicU8::new(health.to_byte()), tally: Tally::default() }
+        let (secrets, health) = (EndpointSecrets::new(secret, None), AtomicU8::new(health.to_byte()));
+        Self { id, url, secrets, health, tally: Tally::default() }
     }
 
     /// Its name within the store.
@@ -93,7 +94,12 @@ impl Endpoint {
     /// for this URL; domains do, see [`Domain::secrets`](super::Domain::secrets).
     #[must_use]
     pub fn secret(&self) -> &Secret {
-        &self.secret
+        self.secrets.current()
+    }
+
+    /// The same, as secrets that have not been replaced.
+    pub(super) fn own_secrets(&self) -> &EndpointSecrets {
+        &self.secrets
     }
 
     /// The health after the last recorded attempt.

@@ -1,14 +1,25 @@
 //! The Standard Webhooks secrets that a domain, or the account, shares with one of its endpoints.
 
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use sealpost_core::sign::EndpointSecret;
+
 use super::{AccountWebhookId, DomainId, EndpointId, EndpointUrl, HookKind};
 use crate::{entropy, secrets::Secret};
 
 /// The secret of the moment and, while it is being replaced, the one before: at most these two. They are the
 /// domain's own, or the account's: another domain with the same URL has others, so that neither can forge what the
 /// other sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Cheap to clone.
+#[derive(Clone)]
 pub struct EndpointSecrets {
     current: Secret,
+    /// The current one, hashed into what signatures start from: at its first use, for all clones.
+    key: Arc<OnceLock<Option<EndpointSecret>>>,
     previous: Option<Previous>,
 }
 
@@ -50,7 +61,7 @@ pub struct Previous {
 
 impl EndpointSecrets {
     pub(super) fn new(current: Secret, previous: Option<Previous>) -> Self {
-        Self { current, previous }
+        Self { current, key: Arc::default(), previous }
     }
 
     /// A new random secret, without one before it.
@@ -62,6 +73,12 @@ impl EndpointSecrets {
     #[must_use]
     pub fn current(&self) -> &Secret {
         &self.current
+    }
+
+    /// The newest secret, ready to sign with; `None` if it is none.
+    #[must_use]
+    pub fn key(&self) -> Option<&EndpointSecret> {
+        self.key.get_or_init(|| EndpointSecret::parse(self.current.expose()).ok()).as_ref()
     }
 
     /// The secret before, if it is still good at this wall-clock millisecond.
@@ -87,5 +104,19 @@ impl EndpointSecrets {
 
     pub(super) fn forget_previous(&mut self) {
         self.previous = None;
+    }
+}
+
+impl PartialEq for EndpointSecrets {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.current, &self.previous) == (&other.current, &other.previous)
+    }
+}
+
+impl Eq for EndpointSecrets {}
+
+impl fmt::Debug for EndpointSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointSecrets").field("previous", &self.previous).finish_non_exhaustive()
     }
 }

@@ -28,8 +28,7 @@ impl Directory {
     /// The account's secrets for an endpoint: the one that the endpoint was made with, until it is replaced.
     #[must_use]
     pub fn account_secrets(&self, endpoint: &Endpoint) -> EndpointSecrets {
-        let replaced = self.account_secrets.get(&endpoint.id()).cloned();
-        replaced.unwrap_or_else(|| EndpointSecrets::new(endpoint.secret().clone(), None))
+        self.account_secrets.get(&endpoint.id()).unwrap_or_else(|| endpoint.own_secrets()).clone()
     }
 
     /// The secrets with which events of a domain may be signed that go to this URL: those of the domain and of the
