@@ -34,8 +34,9 @@ use crate::{
     },
 };
 
-/// Events and records that one transaction takes at most, give or take the last command.
-const BATCH: usize = 4096;
+/// Events and records that one transaction takes at most, give or take the last command. More would not be cheaper, and
+/// outcomes and the answers to other submissions wait for it.
+const BATCH: usize = 512;
 /// Records from which on waiting for more gains nothing.
 const ENOUGH_RECORDS: usize = 256;
 /// How soon it is tried again what found the disk full or the database locked.
