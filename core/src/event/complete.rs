@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Account, Domain};
+use super::{Account, Domain, Event};
 use crate::error::ResourceError;
 use crate::json::{EncodeError, Kind, Number, RawJson, Sink, Text, encode};
 use crate::time::UnixTime;
@@ -54,8 +54,31 @@ pub fn complete<'a>(
     completion: &Completion<'a>,
     sink: &mut (impl Sink + ?Sized),
 ) -> Result<(), CompleteError<'a>> {
+    write(raw, &Present::find(raw), completion, sink)
+}
+
+impl<'a> Event<'a> {
+    /// As [`complete`], of the event that was read from `raw`: what it has is known, and not looked for again.
+    ///
+    /// # Errors
+    /// As [`complete`].
+    pub fn complete(
+        &self,
+        raw: RawJson<'a>,
+        completion: &Completion<'a>,
+        sink: &mut (impl Sink + ?Sized),
+    ) -> Result<(), CompleteError<'a>> {
+        write(raw, &Present::of(self), completion, sink)
+    }
+}
+
+fn write<'a>(
+    raw: RawJson<'a>,
+    present: &Present<'a>,
+    completion: &Completion<'a>,
+    sink: &mut (impl Sink + ?Sized),
+) -> Result<(), CompleteError<'a>> {
     let members = raw.as_bytes().strip_prefix(b"{").ok_or(CompleteError::NotAnObject(raw.kind()))?;
-    let present = Present::find(raw);
     if let Some(named) = present.domain_name
         && !named.eq_ignore_ascii_case(completion.domain)
     {
@@ -145,6 +168,18 @@ impl<'a> Present<'a> {
             }
         }
         present
+    }
+
+    fn of(event: &Event<'a>) -> Self {
+        Self {
+            // Without its kind it would be no event.
+            any: true,
+            id: event.id.is_some(),
+            timestamp: event.timestamp.is_some(),
+            domain: event.domain.is_some(),
+            account: event.account.is_some(),
+            domain_name: event.domain.and_then(|domain| domain.name),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::raw::RawJson;
 use super::scan::plain_end;
 use super::text::Text;
+use crate::SMALL;
 
 /// Walks through text that [`check`](super::check) has passed.
 ///
@@ -50,65 +51,78 @@ impl<'a> Cursor<'a> {
     /// Passes over one whole value.
     pub(super) fn value(&mut self) -> RawJson<'a> {
         let first = self.peek();
-        let start = self.at;
-        match first {
-            Some(b'"') => self.pass_string(),
-            Some(b'{' | b'[') => self.pass_container(),
-            _ => self.pass_scalar(),
-        }
+        let (bytes, start) = (self.text.as_bytes(), self.at);
+        self.at = match first {
+            Some(b'"') => string_end(bytes, start),
+            Some(b'{' | b'[') => container_end(bytes, start),
+            _ => scalar_end(bytes, start),
+        };
         RawJson::from_checked(self.since(start))
     }
 
     /// Passes over `"key" :`.
     pub(super) fn key(&mut self) -> Text<'a> {
-        let key = self.value().as_text();
+        let key = self.plain_string().or_else(|| self.value().as_text());
         self.accept(b':');
         key.unwrap_or(Text::plain(""))
     }
 
-    fn pass_string(&mut self) {
-        self.at += 1;
-        loop {
-            self.at = plain_end(self.text.as_bytes(), self.at);
-            if self.rest().first() != Some(&b'\\') {
-                self.at += 1;
-                return;
-            }
-            self.at += 2;
+    /// Passes over a string without escapes in one scan, where code need not be small.
+    #[inline]
+    fn plain_string(&mut self) -> Option<Text<'a>> {
+        if SMALL || self.peek() != Some(b'"') {
+            return None;
         }
-    }
-
-    /// Brackets outside strings are balanced, so counting them is enough.
-    fn pass_container(&mut self) {
-        let mut open: usize = 0;
-        while let Some(byte) = self.rest().first() {
-            match byte {
-                b'"' => {
-                    self.pass_string();
-                    continue;
-                }
-                b'{' | b'[' => open += 1,
-                b'}' | b']' => open = open.saturating_sub(1),
-                _ => {}
-            }
-            self.at += 1;
-            if open == 0 {
-                return;
-            }
-        }
-    }
-
-    fn pass_scalar(&mut self) {
-        let ends = |byte: &&u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
-        self.at += self.rest().iter().take_while(|byte| !ends(byte)).count();
+        let (bytes, start) = (self.text.as_bytes(), self.at + 1);
+        let end = plain_end(bytes, start);
+        let characters = self.text.get(start..end)?;
+        (bytes.get(end) == Some(&b'"')).then(|| {
+            self.at = end + 1;
+            Text::plain(characters)
+        })
     }
 
     fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
+}
 
-    #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+/// Behind the string whose opening quote stands at `at`.
+#[inline]
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    at += 1;
+    loop {
+        at = plain_end(bytes, at);
+        if bytes.get(at) != Some(&b'\\') {
+            return at + 1;
+        }
+        at += 2;
     }
+}
+
+/// Behind the container whose bracket stands at `at`. Brackets outside strings are balanced, so counting them is
+/// enough.
+fn container_end(bytes: &[u8], mut at: usize) -> usize {
+    let mut open: usize = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => open += 1,
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+        if open == 0 {
+            break;
+        }
+    }
+    at
+}
+
+fn scalar_end(bytes: &[u8], start: usize) -> usize {
+    let ends = |byte: &&u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+    start + bytes.iter().skip(start).take_while(|byte| !ends(byte)).count()
 }

@@ -5,8 +5,11 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
+use super::check::check_text;
 use super::raw::RawJson;
+use super::scan::plain_end;
 use super::token::{self, Token};
+use crate::SMALL;
 
 /// A JSON string: either characters as they are, or the text between the quotes with its escapes.
 ///
@@ -152,6 +155,15 @@ impl<'a> Token<'a> for Text<'a> {
 
     fn from_raw(raw: RawJson<'a>) -> Option<Self> {
         raw.as_text()
+    }
+
+    /// A string without escapes needs one scan to be checked and to be read.
+    fn from_text(json: &'a str) -> Option<Self> {
+        let content = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match content.filter(|content| !SMALL && plain_end(content.as_bytes(), 0) == content.len()) {
+            Some(characters) => Some(Self::plain(characters)),
+            None => check_text(json).and_then(Self::from_raw),
+        }
     }
 }
 

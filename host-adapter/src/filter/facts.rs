@@ -1,11 +1,12 @@
 //! What a store may index of an event.
 
-use sealpost_core::json::{self, Kind, RawJson};
+use sealpost_core::Event;
+use sealpost_core::json::{self, Text};
 use sha2::{Digest, Sha256};
 
 use super::expr::keys;
 use super::field::Field;
-use super::matcher;
+use super::text;
 
 /// A value of a field as a number: the first eight bytes of a SHA-256. Stores keep it, so that it never
 /// changes; two values may share one, so that whoever finds an event by it still has to look.
@@ -40,40 +41,32 @@ pub struct Facts(Vec<Term>);
 impl Facts {
     /// The facts of an event.
     #[must_use]
-    pub fn of(event: RawJson<'_>) -> Self {
-        let mut terms = Vec::with_capacity(8);
-        let mut folded = String::new();
-        let beginnings = Field::beginnings(event);
-        for (field, beginning) in Field::INDEXED.into_iter().zip(beginnings) {
-            let mut room = MAX_VALUES;
-            let mut index = |value| {
-                matcher::fold(value, &mut folded)
-                    && keys(field, &folded).any(|key| {
-                        if let Some(less) = room.checked_sub(1) {
-                            room = less;
-                            terms.push(Term::new(field, key));
-                            return false;
-                        }
-                        true
-                    })
-            };
-            let full = match event.kind() {
-                Kind::Array => field.any(event, &mut index),
-                _ => beginning.is_some_and(|value| field.any_in(value, &mut index)),
-            };
-            if full {
-                terms.push(Term::beyond(field));
-            }
-        }
-        terms.sort_unstable();
-        terms.dedup();
-        Self(terms)
+    pub fn of(event: &Event<'_>) -> Self {
+        let mut gathered = Gathered::default();
+        gathered.add(Field::Event, [event.kind.as_str().into()]);
+        gathered.add(Field::Severity, event.severity.map(|severity| severity.as_str().into()));
+        gathered.add(Field::Recipient, event.recipient);
+        gathered.add(Field::Tags, event.tags.iter().flatten());
+        let headers = event.message.and_then(|message| message.headers);
+        gathered.add(Field::MessageId, headers.and_then(|headers| headers.message_id));
+        gathered.into()
     }
 
-    /// The facts of event-data that may be anything; none where it is not JSON.
+    /// The facts of event-data that may be anything, the same as of the event that it is; none where it is not JSON.
     #[must_use]
     pub fn of_data(event_data: &[u8]) -> Self {
-        json::check(event_data).map(Self::of).unwrap_or_default()
+        let mut gathered = Gathered::default();
+        if let Ok(event) = json::check(event_data) {
+            for field in Field::INDEXED {
+                let mut texts = Vec::new();
+                field.any(event, &mut |value| {
+                    texts.extend(value.as_text());
+                    false
+                });
+                gathered.add(field, texts);
+            }
+        }
+        gathered.into()
     }
 
     /// The terms, in order, each once.
@@ -83,9 +76,42 @@ impl Facts {
     }
 }
 
+/// Terms as they are found.
+#[derive(Default)]
+struct Gathered {
+    terms: Vec<Term>,
+    folded: String,
+}
+
+impl Gathered {
+    /// The terms of a field with these values.
+    fn add<'a>(&mut self, field: Field, values: impl IntoIterator<Item = Text<'a>>) {
+        let mut room = MAX_VALUES;
+        for value in values {
+            text::fold(value.chars(), &mut self.folded);
+            for key in keys(field, &self.folded) {
+                if room == 0 {
+                    return self.terms.push(Term::beyond(field));
+                }
+                room -= 1;
+                self.terms.push(Term::new(field, key));
+            }
+        }
+    }
+}
+
+impl From<Gathered> for Facts {
+    fn from(Gathered { mut terms, .. }: Gathered) -> Self {
+        terms.sort_unstable();
+        terms.dedup();
+        Self(terms)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     fn terms(data: &str) -> Vec<Term> {
         Facts::of_data(data.as_bytes()).terms().to_vec()
@@ -120,6 +146,20 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(terms(event), expected);
         assert_eq!(terms(&format!("[{event},{{}},7]")), expected);
+    }
+
+    #[test]
+    fn an_event_has_the_facts_of_its_event_data() {
+        let tags: Vec<_> = (0..20).map(|at| format!("\"Tag {at}\"")).collect();
+        let more = format!(
+            r#"{{"event":"failed","severity":"temporary","recipient":"\u0041@x.test, <b@y.test>","tags":[{}],
+                "message":{{"headers":{{"message-id":"<1@X>"}}}}}}"#,
+            tags.join(",")
+        );
+        for data in samples::ALL.into_iter().map(|(_, data)| data).chain([&*more, r#"{"event":"opened"}"#]) {
+            let event = Event::decode(json::check(data.as_bytes()).expect(data)).expect(data);
+            assert_eq!(Facts::of(&event), Facts::of_data(data.as_bytes()), "{data}");
+        }
     }
 
     /// Stores on disk hold these numbers.

@@ -120,32 +120,6 @@ impl Field {
         self.paths().iter().any(|path| any_at(event, path, test))
     }
 
-    /// Where each indexed field begins in an event that is an object: what [`any_in`](Self::any_in) goes on from. All
-    /// are found in one pass over the event.
-    pub(super) fn beginnings(event: RawJson<'_>) -> [Option<RawJson<'_>>; Self::INDEXED.len()] {
-        let mut found = [None; Self::INDEXED.len()];
-        for (key, value) in event.members() {
-            let begins =
-                |field: &Self| field.paths().iter().any(|path| path.first().is_some_and(|name| key == *name));
-            let place = Self::INDEXED.iter().position(begins);
-            if let Some(beginning) = place.and_then(|at| found.get_mut(at)) {
-                // Of two members of one name the first counts, as everywhere.
-                beginning.get_or_insert(value);
-            }
-        }
-        found
-    }
-
-    /// As [`any`](Self::any), for an indexed field that begins with this value.
-    pub(super) fn any_in<'a>(
-        self,
-        beginning: RawJson<'a>,
-        test: &mut impl FnMut(RawJson<'a>) -> bool,
-    ) -> bool {
-        let rests = self.paths().iter().filter_map(|path| path.get(1..));
-        rests.into_iter().any(|rest| any_at(beginning, rest, test))
-    }
-
     const fn paths(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::Event => &[&["event"]],

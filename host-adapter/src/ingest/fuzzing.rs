@@ -7,6 +7,7 @@ use sealpost_core::json;
 use super::prepare::{Frame, prepare};
 use super::{Packing, Rejection, Submission};
 use crate::config::Limits;
+use crate::filter::Facts;
 
 /// A body from a stranger: each of its items is an event, complete and JSON, or has a fault. What was completed has
 /// nothing to be completed any more.
@@ -25,6 +26,7 @@ pub fn submission(packing: Packing, body: &[u8]) {
     assert!(batch.events.len() + batch.faults.len() <= 100);
     for event in batch.events {
         json::check(&event.data).expect("JSON");
+        assert_eq!(event.facts, Facts::of_data(&event.data));
         let again = prepare(&frame, &of(Packing::Json, event.data.clone())).ok().expect("a batch");
         let [only] = again.events.as_slice() else { panic!("one event: {:?}", again.faults) };
         assert_eq!((&only.data, &only.id, only.timestamp), (&event.data, &event.id, event.timestamp));

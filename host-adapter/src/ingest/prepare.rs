@@ -78,20 +78,21 @@ fn complete(
     let event = event::accept(raw, frame.now)?;
     portable::check(raw)?;
     let id: Arc<str> = match event.id {
-        Some(id) => id.to_string().into(),
+        Some(id) => id.as_plain().map_or_else(|| id.to_string().into(), Into::into),
         None => assign_id().into(),
     };
     let submitted = event.timestamp;
     let time = submitted.and_then(Number::as_unix_time).unwrap_or(frame.now);
     let completion = Completion { id: &id, timestamp: time, domain: &frame.domain, account: &frame.account };
-    let data = completed(raw, &completion)?;
+    let mut data = Growing::beside(raw);
+    event.complete(raw, &completion, &mut data)?;
     let event = NewEvent {
         timestamp: to_micros(time),
         kind: event.kind,
         webhook: event.webhook(),
         legacy: LegacyKind::of(&event),
-        facts: Facts::of(raw),
-        data,
+        facts: Facts::of(&event),
+        data: data.0.into(),
         digest: Sha256::digest(raw.as_bytes()).into(),
         id,
     };
@@ -103,7 +104,7 @@ pub(crate) fn completed<'a>(
     raw: RawJson<'a>,
     completion: &Completion<'a>,
 ) -> Result<Bytes, CompleteError<'a>> {
-    let mut data = Growing(Vec::with_capacity(raw.as_bytes().len() + 256));
+    let mut data = Growing::beside(raw);
     event::complete(raw, completion, &mut data)?;
     Ok(data.0.into())
 }
@@ -158,6 +159,13 @@ impl From<CompleteError<'_>> for Problem {
 
 /// Bytes in memory. Bounded by what goes in: an event of limited size and the fields it lacks.
 struct Growing(Vec<u8>);
+
+impl Growing {
+    /// Room for the event and for what it may lack.
+    fn beside(raw: RawJson<'_>) -> Self {
+        Self(Vec::with_capacity(raw.as_bytes().len() + 256))
+    }
+}
 
 impl Sink for Growing {
     fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
