@@ -11,7 +11,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sealpost_core::host::Clock as _;
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use tracing::debug;
 use utoipa::ToSchema;
 
@@ -37,8 +36,6 @@ pub struct Ingest {
 /// How many bodies of the greatest size are in memory at once, half of them of one domain. Smaller ones are
 /// more.
 const LARGEST_BODIES: usize = 8;
-/// A body of more bytes is taken apart on a thread of its own: 64 KiB take about 0.2 ms.
-const INLINE_BYTES: usize = 64 * 1024;
 /// How many faults are told one by one.
 const FAULTS_TOLD: usize = 100;
 
@@ -139,8 +136,7 @@ impl Ingest {
     }
 
     /// Stores the events of a submission with their deliveries, and answers when they are synced. What a caller that
-    /// goes away early left behind is bounded all the same: the store counts what waits in its queue, and a submission
-    /// that is taken apart elsewhere keeps its room until that is done.
+    /// goes away early left in the store's queue is bounded by that.
     ///
     /// # Errors
     /// See [`Rejection`].
@@ -168,13 +164,12 @@ impl Ingest {
             now: self.clock.unix(),
             limits: self.limits.clone(),
         };
-        let (batch, _room) = if submission.body.len() > INLINE_BYTES {
-            let task = spawn_blocking(move || (prepare(&frame, &submission), room));
-            task.await.map_err(|_| Rejection::Unavailable)?
-        } else {
-            (prepare(&frame, &submission), room)
-        };
-        self.store(domain, batch?, partial).await
+        let batch = prepare(&frame, &submission).await?;
+        // What the events need of it they have now.
+        drop(submission);
+        let stored = self.store(domain, batch, partial).await;
+        drop(room);
+        stored
     }
 
     async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {

@@ -1,5 +1,6 @@
 //! A body into the events that it holds.
 
+use memchr::memchr;
 use sealpost_core::json::{self, InputError, RawJson, Reason};
 
 /// How events are packed in a body.
@@ -30,60 +31,101 @@ pub(super) enum SplitError {
 /// An item: JSON, or a line that is not.
 pub(super) type Item<'a> = Result<RawJson<'a>, InputError>;
 
-/// The items of `body` in order, at most `limit`. In NDJSON a line that is not JSON spoils itself alone.
-pub(super) fn split(body: &[u8], packing: Packing, limit: usize) -> Result<Vec<Item<'_>>, SplitError> {
-    match packing {
-        Packing::Ndjson => lines(body, limit),
-        Packing::Json => match trim_start(body).strip_prefix(b"[") {
-            Some(elements) => Array { body, rest: elements, items: Vec::new() }.read(limit),
-            None => match json::check(body) {
-                Ok(item) => Ok(vec![Ok(item)]),
-                Err(error) => Err(SplitError::Broken {
-                    index: 0,
-                    offset: error.offset().unwrap_or(0),
-                    reason: error.reason(),
-                }),
-            },
-        },
+/// The items of `body` in order, at most `limit`. In NDJSON a line that is not JSON spoils itself alone; of JSON that is
+/// broken nothing can be told apart any more.
+pub(super) fn split(body: &[u8], packing: Packing, limit: usize) -> Items<'_> {
+    let next = match packing {
+        Packing::Ndjson => Next::Line,
+        Packing::Json if trim_start(body).starts_with(b"[") => Next::First,
+        Packing::Json => Next::Only,
+    };
+    let rest = if let Next::First = next { trim_start(body).get(1..).unwrap_or_default() } else { body };
+    Items { body, rest, next, read: 0, limit }
+}
+
+/// The items of a body, found one by one.
+pub(super) struct Items<'a> {
+    body: &'a [u8],
+    /// What has not been read yet.
+    rest: &'a [u8],
+    next: Next,
+    /// Items that have been read.
+    read: usize,
+    limit: usize,
+}
+
+/// What stands at the front of the rest.
+#[derive(Clone, Copy)]
+enum Next {
+    /// The body is the one item.
+    Only,
+    /// A line, blank or not.
+    Line,
+    /// The first element of an array, or its end.
+    First,
+    /// What follows an element.
+    Further,
+    Nothing,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<Item<'a>, SplitError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = match self.next {
+            Next::Only => self.only(),
+            Next::Line => self.line(),
+            Next::First => self.element(true),
+            Next::Further => self.element(false),
+            Next::Nothing => Ok(None),
+        };
+        let item = match item {
+            Ok(Some(_)) if self.read == self.limit => Err(SplitError::TooMany),
+            found => found,
+        };
+        self.read += 1;
+        if !matches!(item, Ok(Some(_))) {
+            self.next = Next::Nothing;
+        }
+        item.transpose()
     }
 }
 
-fn lines(body: &[u8], limit: usize) -> Result<Vec<Item<'_>>, SplitError> {
-    let lines = body.split(|byte| *byte == b'\n').filter(|line| !trim_start(line).is_empty());
-    let items: Vec<_> = lines.take(limit.saturating_add(1)).map(json::check).collect();
-    if items.len() > limit { Err(SplitError::TooMany) } else { Ok(items) }
-}
+impl<'a> Items<'a> {
+    fn only(&mut self) -> Result<Option<Item<'a>>, SplitError> {
+        self.next = Next::Nothing;
+        match json::check(self.body) {
+            Ok(item) => Ok(Some(Ok(item))),
+            Err(error) => Err(self.broken(error.offset().unwrap_or(0), error.reason())),
+        }
+    }
 
-/// Reads an array element by element, so that the array does not count towards the depth of its events.
-struct Array<'a> {
-    body: &'a [u8],
-    /// What has not been read yet; the opening bracket has.
-    rest: &'a [u8],
-    items: Vec<Item<'a>>,
-}
+    fn line(&mut self) -> Result<Option<Item<'a>>, SplitError> {
+        while !self.rest.is_empty() {
+            let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+            let (line, rest) = self.rest.split_at(end);
+            self.rest = rest.get(1..).unwrap_or_default();
+            if !trim_start(line).is_empty() {
+                return Ok(Some(json::check(line)));
+            }
+        }
+        Ok(None)
+    }
 
-impl<'a> Array<'a> {
-    fn read(mut self, limit: usize) -> Result<Vec<Item<'a>>, SplitError> {
+    /// Reads an array element by element, so that the array does not count towards the depth of its events.
+    fn element(&mut self, is_first: bool) -> Result<Option<Item<'a>>, SplitError> {
         if self.takes(b']') {
             return self.end();
         }
-        loop {
-            if self.items.len() == limit {
-                return Err(SplitError::TooMany);
-            }
-            let (item, rest) = json::split_first(self.rest)
-                .map_err(|error| self.broken(error.offset().unwrap_or(0), error.reason()))?;
-            self.items.push(Ok(item));
-            self.rest = rest;
-            if self.takes(b']') {
-                return self.end();
-            }
-            if !self.takes(b',') {
-                let ended = trim_start(self.rest).is_empty();
-                let reason = if ended { Reason::UnexpectedEnd } else { Reason::Expected("`,` or `]`") };
-                return Err(self.broken(0, reason));
-            }
+        if !is_first && !self.takes(b',') {
+            let ended = trim_start(self.rest).is_empty();
+            let reason = if ended { Reason::UnexpectedEnd } else { Reason::Expected("`,` or `]`") };
+            return Err(self.broken(0, reason));
         }
+        let (item, rest) = json::split_first(self.rest)
+            .map_err(|error| self.broken(error.offset().unwrap_or(0), error.reason()))?;
+        (self.rest, self.next) = (rest, Next::Further);
+        Ok(Some(Ok(item)))
     }
 
     fn takes(&mut self, byte: u8) -> bool {
@@ -96,18 +138,14 @@ impl<'a> Array<'a> {
         }
     }
 
-    fn end(self) -> Result<Vec<Item<'a>>, SplitError> {
-        if trim_start(self.rest).is_empty() {
-            Ok(self.items)
-        } else {
-            Err(self.broken(0, Reason::TrailingData))
-        }
+    fn end(&self) -> Result<Option<Item<'a>>, SplitError> {
+        if trim_start(self.rest).is_empty() { Ok(None) } else { Err(self.broken(0, Reason::TrailingData)) }
     }
 
     /// A fault so many bytes behind what has been read.
     fn broken(&self, offset: usize, reason: Reason) -> SplitError {
         let read = self.body.len() - self.rest.len();
-        SplitError::Broken { index: self.items.len(), offset: read + offset, reason }
+        SplitError::Broken { index: self.read, offset: read + offset, reason }
     }
 }
 
@@ -122,11 +160,8 @@ mod tests {
     use super::*;
 
     fn texts(body: &str, packing: Packing) -> Vec<String> {
-        let items = split(body.as_bytes(), packing, 3).expect(body);
-        items
-            .into_iter()
-            .map(|item| item.map_or_else(|error| error.to_string(), |raw| raw.as_str().into()))
-            .collect()
+        let items = split(body.as_bytes(), packing, 3).map(|item| item.expect(body));
+        items.map(|item| item.map_or_else(|error| error.to_string(), |raw| raw.as_str().into())).collect()
     }
 
     #[test]
@@ -159,25 +194,29 @@ mod tests {
             ("", 0, 0),
             ("{} {}", 0, 3),
         ] {
-            let broken = split(body.as_bytes(), Packing::Json, 3);
-            let Err(SplitError::Broken { index: at, offset: byte, .. }) = broken else {
-                panic!("{body}: {broken:?}")
+            let mut items = split(body.as_bytes(), Packing::Json, 3).skip_while(Result::is_ok);
+            let Some(Err(SplitError::Broken { index: at, offset: byte, .. })) = items.next() else {
+                panic!("{body}")
             };
+            assert!(items.next().is_none(), "{body}");
             assert_eq!((at, byte), (index, offset), "{body}");
         }
     }
 
     #[test]
     fn more_items_than_the_limit_are_refused() {
-        assert_eq!(split(b"[1,2,3,4]", Packing::Json, 3), Err(SplitError::TooMany));
-        assert_eq!(split(b"1\n2\n3\n4", Packing::Ndjson, 3), Err(SplitError::TooMany));
-        assert!(split(b"[1,2,3]", Packing::Json, 3).is_ok());
+        for (body, packing) in [("[1,2,3,4,5]", Packing::Json), ("1\n2\n3\n4\n5", Packing::Ndjson)] {
+            let items: Vec<_> = split(body.as_bytes(), packing, 3).collect();
+            assert!(items.iter().take(3).all(Result::is_ok), "{body}");
+            assert_eq!(items.get(3..), Some(&[Err(SplitError::TooMany)][..]), "{body}");
+        }
+        assert!(split(b"[1,2,3]", Packing::Json, 3).all(|item| item.is_ok()));
     }
 
     #[test]
     fn an_event_in_an_array_may_be_as_deep_as_one_alone() {
         let deep = "[".repeat(json::MAX_DEPTH) + &"]".repeat(json::MAX_DEPTH);
-        assert!(split(format!("[1,{deep}]").as_bytes(), Packing::Json, 3).is_ok());
-        assert!(split(format!("[1,[{deep}]]").as_bytes(), Packing::Json, 3).is_err());
+        assert!(split(format!("[1,{deep}]").as_bytes(), Packing::Json, 3).all(|item| item.is_ok()));
+        assert!(split(format!("[1,[{deep}]]").as_bytes(), Packing::Json, 3).any(|item| item.is_err()));
     }
 }
