@@ -37,7 +37,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -65536;",
+         PRAGMA cache_size = -32768;",
     )?;
     // The log is there from now on, and so must its name be. SQLite syncs that too, but goes on where it fails.
     private::sync_directory_of(path).map_err(OpenCause::Directory)?;
@@ -64,7 +64,8 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenCause> {
 /// A connection that only reads.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.execute_batch("PRAGMA cache_size = -16384;")?;
+    // A page of events reads some dozens of pages here; what was read before is in the system's cache too.
+    connection.execute_batch("PRAGMA cache_size = -4096;")?;
     Ok(connection)
 }
 
