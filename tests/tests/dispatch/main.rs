@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 mod contract;
+mod crowd;
 mod model;
 mod op;
 
@@ -16,7 +17,7 @@ proptest! {
 
     /// Whatever the order of calls, the dispatcher does what the model allows, and loses nothing.
     #[test]
-    fn follows_the_model(ops in prop::collection::vec(Op::any(), 1..160), in_flight in 1u32..12, quota in 1u32..10) {
+    fn follows_the_model(ops in prop::collection::vec(Op::any(), 1..160), in_flight in 1u32..40, quota in 1u32..10) {
         let mut rig = Rig::new(in_flight, quota);
         for op in ops {
             rig.apply(op);
