@@ -1,5 +1,6 @@
 //! The dispatcher's own memory, and what can be asked of it without changing it.
 
+use super::answers::Answers;
 use super::health::Health;
 use super::lane::{Lane, Ring};
 use super::queue::{LaneQueue, Queue};
@@ -44,6 +45,7 @@ pub struct Dispatcher<S, L> {
     pub(super) down: LaneQueue,
     pub(super) flying: u32,
     pub(super) suspects_flying: u32,
+    pub(super) answers: Answers,
     pub(super) draining: bool,
     /// When the oldest delivery that waits behind a probe runs out of schedule; [`Instant::NEVER`] if none does.
     pub(super) sweep_at: Instant,
@@ -65,6 +67,7 @@ impl<S, L> Dispatcher<S, L> {
             down: LaneQueue::new(Ring::Down),
             flying: 0,
             suspects_flying: 0,
+            answers: Answers::new(),
             draining: false,
             sweep_at: Instant::NEVER,
             jitter: seed | 1,
@@ -103,7 +106,7 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
     #[must_use]
     pub fn awaits_record(&self, lane: LaneId) -> bool {
         let lane = self.lane(lane.0);
-        lane.head != NIL && lane.flying > 0 && lane.wants().is_none()
+        lane.head != NIL && lane.flying > 0 && lane.wants(&self.answers).is_none()
     }
 
     /// The health of the lane's endpoint.

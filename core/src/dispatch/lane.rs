@@ -1,5 +1,6 @@
 //! One endpoint in the window: its queue, its caps, its health.
 
+use super::answers::{Answers, Epoch};
 use super::health::Health;
 use super::slot::NIL;
 use crate::time::Instant;
@@ -25,6 +26,8 @@ pub struct Lane {
     pub(super) cap: u16,
     /// The limit now, which grows from 1 to `cap` while attempts succeed.
     pub(super) window: u16,
+    /// The epoch of its last answer; see [`Answers`].
+    pub(super) answered: Epoch,
     /// Next lane in each ring that this lane is a member of.
     pub(super) next: [u16; Ring::COUNT],
     pub(super) health: Health,
@@ -36,7 +39,7 @@ const _: () = assert!(size_of::<Lane>() <= 48);
 /// The rings of lanes. A lane is at most once in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ring {
-    /// Has a ready delivery and is up.
+    /// Has a ready delivery, is up and has answered lately.
     Up,
     /// Has a ready delivery and is suspect, or down with its probe ready.
     Suspect,
@@ -44,10 +47,12 @@ pub(super) enum Ring {
     Refill,
     /// Is down: its queue is looked through for deliveries whose schedule has run out.
     Down,
+    /// Has a ready delivery and is up, but has not answered lately.
+    Silent,
 }
 
 impl Ring {
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 5;
 }
 
 impl Lane {
@@ -61,19 +66,21 @@ impl Lane {
         flying: 0,
         cap: 0,
         window: 0,
+        answered: Answers::NEVER,
         next: [NO_LANE; Ring::COUNT],
         health: Health::UNPROVEN,
         flags: 0,
     };
 
-    const OPEN: u8 = 1 << 4;
-    const PAUSED: u8 = 1 << 5;
-    const BACKLOG: u8 = 1 << 6;
+    const MEMBERSHIPS: u8 = (1 << Ring::COUNT) - 1;
+    const OPEN: u8 = 1 << 5;
+    const PAUSED: u8 = 1 << 6;
+    const BACKLOG: u8 = 1 << 7;
 
     /// Opens a closed lane. Memberships in rings survive: a ring drops what is no longer eligible.
     pub(super) const fn open(&mut self, health: Health, cap: u16) {
         let cap = if cap == 0 { 1 } else { cap };
-        let memberships = self.flags & 0b1111;
+        let memberships = self.flags & Self::MEMBERSHIPS;
         self.head = NIL;
         self.tail = NIL;
         self.held = 0;
@@ -81,12 +88,13 @@ impl Lane {
         self.flying = 0;
         self.cap = cap;
         self.window = if matches!(health, Health::Up) { cap } else { 1 };
+        self.answered = Answers::NEVER;
         self.health = health;
         self.flags = memberships | Self::OPEN;
     }
 
     pub(super) const fn close(&mut self) {
-        self.flags &= 0b1111;
+        self.flags &= Self::MEMBERSHIPS;
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -116,12 +124,15 @@ impl Lane {
     }
 
     /// The ring that its next attempt would be served from, if one may start now.
-    pub(super) fn wants(&self) -> Option<Ring> {
+    pub(super) fn wants(&self, answers: &Answers) -> Option<Ring> {
         if !self.is_open() || self.flags & Self::PAUSED != 0 || self.head == NIL {
             return None;
         }
         match self.health {
-            Health::Up => (self.flying < self.window).then_some(Ring::Up),
+            Health::Up => {
+                let ring = if answers.are_recent(self) { Ring::Up } else { Ring::Silent };
+                (self.flying < self.window).then_some(ring)
+            }
             Health::Suspect { .. } => (self.flying == 0).then_some(Ring::Suspect),
             Health::Down => {
                 let probes = self.probe == NIL || self.probe == self.head;

@@ -28,9 +28,20 @@
 //! bounds the duplicates after a crash, and a slow disk slows attempts instead of growing a queue.
 //!
 //! # Fairness
-//! Lanes with a ready delivery form two rings, each served round robin: *up*, and *suspect* (the last attempt
-//! failed, or none was made yet). The rings take turns. A suspect lane has one attempt in flight, and all
-//! suspects together at most three quarters of all, so that dead endpoints never take the room of healthy ones.
+//! Lanes with a ready delivery form three rings, each served round robin: *up* and answering, *up* but silent, and
+//! *suspect* (the last attempt failed, or none was made yet). The rings take turns. A suspect lane has one attempt in
+//! flight, and all suspects together at most three quarters of all, so that dead endpoints never take the room of
+//! healthy ones.
+//!
+//! Endpoints that are up and stop answering all at once are not suspect before their first attempt fails. So a lane
+//! that is up is *silent* when it has not answered since it opened or failed, or not lately, and all silent and suspect
+//! lanes together have at most seven eighths of all attempts in flight. Lately is counted in what is in flight, not in
+//! time: in this *epoch* or the one before, where an epoch ends once a quarter of all that may be in flight has come on
+//! top of the fewest since it began. Attempts that are answered as fast as others start never end one, so that a lane
+//! that was quiet for a day still answers; while all places are taken, each start counts. With fewer than eight in
+//! flight the share is all of them. Where code has to be small, on microcontrollers and in WebAssembly, no lane counts
+//! as silent, and the share of the suspects is the only one.
+//!
 //! After [`Health::DOWN_AFTER`] transport failures in a row a lane is *down*, and one delivery at a time
 //! probes it: first the one that failed last, then the oldest that is due. A probe comes back after the first
 //! step of the schedule and spends no attempt; the others wait and spend none either. Each, the probe too, is
@@ -66,6 +77,8 @@
 //! [`poll_attempt`]: Dispatcher::poll_attempt
 //! [`poll_timeout`]: Dispatcher::poll_timeout
 
+#[cfg_attr(any(target_os = "none", target_family = "wasm"), path = "no_answers.rs")]
+mod answers;
 mod dispatcher;
 mod health;
 mod lane;

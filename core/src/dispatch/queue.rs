@@ -94,6 +94,10 @@ impl LaneQueue {
         self.tail = id;
     }
 
+    pub(super) const fn first(&self) -> u16 {
+        self.head
+    }
+
     pub(super) fn pop(&mut self, lanes: &mut [Lane]) -> Option<u16> {
         let id = self.head;
         let lane = lanes.get_mut(usize::from(id))?;

@@ -4,6 +4,7 @@ use super::dispatcher::Dispatcher;
 use super::health::Health;
 use super::lane::{Lane, Ring};
 use super::queue::{LaneQueue, Queue};
+use super::rings::Shares;
 use super::slot::{End, NIL, Phase, Slot};
 use super::{Attempt, Busy, LaneId, Record, Refill, Stale, Ticket, Verdict};
 use crate::error::Full;
@@ -182,10 +183,8 @@ where
             return Err(Stale);
         }
         if slot.is_counted() {
-            self.flying = self.flying.saturating_sub(1);
-            self.suspects_flying = self.suspects_flying.saturating_sub(u32::from(slot.took_off_suspect()));
+            self.land(slot);
             self.edit(ticket.index, Slot::uncount);
-            self.edit_lane(slot.lane, |lane| lane.flying = lane.flying.saturating_sub(1));
         }
         match slot.end() {
             End::Kept => self.make_waiting(ticket.index),
@@ -228,9 +227,8 @@ where
         if self.draining || self.flying >= self.limits.in_flight.max(1) {
             return None;
         }
-        let suspects = (self.limits.in_flight / 4 * 3).max(1);
-        let suspects_allowed = self.suspects_flying < suspects;
-        let id = self.rings.next(self.window.lanes_mut(), suspects_allowed)?;
+        let shares = self.shares();
+        let id = self.rings.next(self.window.lanes_mut(), &self.answers, shares)?;
         let lane = self.lane(id);
         let index = lane.head;
         self.unqueue(id, index);
@@ -249,9 +247,7 @@ where
             slot.due = deadline;
         });
         self.timers.insert(self.window.slots_mut(), index);
-        self.flying += 1;
-        self.suspects_flying += u32::from(suspect);
-        self.edit_lane(id, |lane| lane.flying = lane.flying.saturating_add(1));
+        self.take_off(id, suspect);
         self.seat(id);
         let Slot { key, attempts, generation, .. } = self.slot(index);
         Some(Attempt {
@@ -367,16 +363,50 @@ where
         self.seat(slot.lane);
     }
 
+    /// Who may have one more in flight.
+    fn shares(&self) -> Shares {
+        let most = self.limits.in_flight;
+        let missing = self.answers.missing(self.flying);
+        let silent = missing < (most - most / 8).max(1);
+        Shares { silent, suspects: silent && self.suspects_flying < (most / 4 * 3).max(1) }
+    }
+
+    /// One more is in flight.
+    fn take_off(&mut self, id: u16, suspect: bool) {
+        self.flying += 1;
+        self.suspects_flying += u32::from(suspect);
+        let most = self.limits.in_flight;
+        let answers = &mut self.answers;
+        self.window.edit_lane(id, |lane| answers.start(lane, most));
+    }
+
+    /// One less is in flight.
+    fn land(&mut self, slot: Slot) {
+        let all_were_taken = self.flying >= self.limits.in_flight;
+        self.flying = self.flying.saturating_sub(1);
+        self.suspects_flying = self.suspects_flying.saturating_sub(u32::from(slot.took_off_suspect()));
+        let answers = &mut self.answers;
+        self.window.edit_lane(slot.lane, |lane| answers.end(lane, all_were_taken));
+    }
+
+    /// Whether the lane counts as answering from now on.
+    fn answers(&mut self, id: u16, answers: bool) {
+        let all = &mut self.answers;
+        self.window.edit_lane(id, |lane| if answers { all.note(lane) } else { all.forget(lane) });
+    }
+
     /// What the outcome of a flown attempt means for the delivery and for its lane.
     fn judge(&mut self, now: Instant, index: u32, outcome: Outcome) {
         let slot = self.slot(index);
         let end = match outcome {
             Outcome::Acknowledged | Outcome::Refused { .. } => {
                 self.edit_lane(slot.lane, Lane::succeeded);
+                self.answers(slot.lane, true);
                 if outcome == Outcome::Acknowledged { End::Acknowledged } else { End::Refused }
             }
             Outcome::Retry { fault, after } => {
                 self.edit_lane(slot.lane, |lane| lane.failed(fault.is_transport()));
+                self.answers(slot.lane, false);
                 let lane = self.lane(slot.lane);
                 let probes = lane.health == Health::Down && (lane.probe == NIL || lane.probe == index);
                 let jitter = self.next_jitter();
@@ -516,7 +546,7 @@ where
     }
 
     fn seat(&mut self, id: u16) {
-        self.rings.seat(self.window.lanes_mut(), id);
+        self.rings.seat(self.window.lanes_mut(), &self.answers, id);
     }
 
     /// Has the lane asked for more once half of its quota is free.

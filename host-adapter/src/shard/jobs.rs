@@ -1,10 +1,10 @@
 //! What the shard keeps beside the dispatcher's slots and lanes: the deliveries and their endpoints.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sealpost_core::dispatch::{Attempt, Dispatcher, Lane, LaneId, Slot};
-use sealpost_core::{Full, Record, Ticket, Verdict};
+use sealpost_core::{Full, Health, Record, Ticket, Verdict};
 use tokio::task::AbortHandle;
 
 use crate::storage::{Delivery, DeliveryId, Endpoint, EndpointId};
@@ -18,6 +18,10 @@ pub(super) struct Jobs {
     /// By lane.
     open: Vec<Option<OpenLane>>,
     lanes: HashMap<EndpointId, LaneId>,
+    /// Lanes that were idle and stayed open, each once; some have something to do again.
+    idle: VecDeque<LaneId>,
+    /// By lane: whether it stands in `idle`.
+    stands_idle: Vec<bool>,
     /// Deliveries whose record the store is writing.
     recording: HashMap<DeliveryId, Recording>,
 }
@@ -47,10 +51,18 @@ struct Recording {
 
 impl Jobs {
     pub(super) fn new(cap: u16) -> Self {
-        Self { cap, jobs: Vec::new(), open: Vec::new(), lanes: HashMap::new(), recording: HashMap::new() }
+        Self {
+            cap,
+            jobs: Vec::new(),
+            open: Vec::new(),
+            lanes: HashMap::new(),
+            idle: VecDeque::new(),
+            stands_idle: Vec::new(),
+            recording: HashMap::new(),
+        }
     }
 
-    /// The lane of an endpoint, opened if it is not.
+    /// The lane of an endpoint, opened if it is not, in the place of one that is idle if it has to be.
     pub(super) fn open<S, L>(
         &mut self,
         dispatcher: &mut Dispatcher<S, L>,
@@ -63,15 +75,57 @@ impl Jobs {
         if let Some(lane) = self.lanes.get(&endpoint.id()) {
             return Ok(*lane);
         }
-        let lane = dispatcher.open(endpoint.health(), self.cap)?;
+        let lane = loop {
+            match dispatcher.open(endpoint.health(), self.cap) {
+                Ok(lane) => break lane,
+                Err(full) => self.close_one_that_stayed(dispatcher).ok_or(full)?,
+            }
+        };
         self.lanes.insert(endpoint.id(), lane);
         *place(&mut self.open, lane.index()) =
             Some(OpenLane { endpoint: Arc::clone(endpoint), expects: false });
         Ok(lane)
     }
 
-    /// Closes the lane when it holds nothing and expects nothing; whether it did.
-    pub(super) fn close_if_idle<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>, lane: LaneId) -> bool
+    /// Whether the lane has nothing to do, so that another may have its place. Where its endpoint is up it stays open
+    /// until one wants it, since the dispatcher has more room for a lane of which it has seen an answer.
+    pub(super) fn rest<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>, lane: LaneId) -> bool
+    where
+        S: AsRef<[Slot]> + AsMut<[Slot]>,
+        L: AsRef<[Lane]> + AsMut<[Lane]>,
+    {
+        if dispatcher.health(lane) != Health::Up {
+            return self.close(dispatcher, lane);
+        }
+        let idle = dispatcher.held(lane) == 0 && self.open_lane(lane).is_some_and(|open| !open.expects);
+        if idle {
+            if self.stands_idle.len() <= lane.index() {
+                self.stands_idle.resize(lane.index() + 1, false);
+            }
+            if !std::mem::replace(&mut self.stands_idle[lane.index()], true) {
+                self.idle.push_back(lane);
+            }
+        }
+        idle
+    }
+
+    /// Closes the lane that has stayed open for longest and is idle, if there is one.
+    fn close_one_that_stayed<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>) -> Option<()>
+    where
+        S: AsRef<[Slot]> + AsMut<[Slot]>,
+        L: AsRef<[Lane]> + AsMut<[Lane]>,
+    {
+        loop {
+            let lane = self.idle.pop_front()?;
+            self.stands_idle[lane.index()] = false;
+            if self.close(dispatcher, lane) {
+                return Some(());
+            }
+        }
+    }
+
+    /// Closes the lane if it holds nothing and expects nothing; whether it did.
+    fn close<S, L>(&mut self, dispatcher: &mut Dispatcher<S, L>, lane: LaneId) -> bool
     where
         S: AsRef<[Slot]> + AsMut<[Slot]>,
         L: AsRef<[Lane]> + AsMut<[Lane]>,

@@ -282,7 +282,7 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
                     if more {
                         self.dispatcher.mark_backlog(lane);
                     }
-                    self.close_if_idle(lane);
+                    self.rest(lane);
                 }
             }
             ToShard::Cancelled { endpoint, domains, kind, below } => {
@@ -309,7 +309,7 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
     fn recorded(&mut self, id: u64) {
         let Some((ticket, lane)) = self.jobs.recorded(id) else { return };
         let _ = self.dispatcher.handle_recorded(ticket);
-        self.close_if_idle(lane);
+        self.rest(lane);
     }
 
     /// The store has due deliveries for the endpoint, and says so once: without a free lane, it waits for one.
@@ -323,8 +323,8 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
         }
     }
 
-    fn close_if_idle(&mut self, lane: LaneId) {
-        if self.jobs.close_if_idle(&mut self.dispatcher, lane)
+    fn rest(&mut self, lane: LaneId) {
+        if self.jobs.rest(&mut self.dispatcher, lane)
             && let Some(endpoint) = self.laneless.pop_front()
         {
             self.expect_more(endpoint);

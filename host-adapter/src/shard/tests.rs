@@ -76,6 +76,17 @@ impl House {
         urls: &[&str],
         steps: &[u32],
     ) -> Self {
+        Self::within(64, sign_every_attempt, transport, urls, steps).await
+    }
+
+    /// A house with room for so many deliveries in memory.
+    async fn within(
+        window: u16,
+        sign_every_attempt: bool,
+        transport: Arc<Scripted>,
+        urls: &[&str],
+        steps: &[u32],
+    ) -> Self {
         let steps: Vec<Millis> = steps.iter().map(|ms| Millis::from_millis(*ms)).collect();
         let limits = Limits {
             schedule: Schedule::new(&steps).unwrap(),
@@ -83,14 +94,10 @@ impl House {
             keep: Millis::from_millis(50),
             ..Limits::DEFAULT
         };
-        let policy = Policy {
-            limits,
-            window: 64,
-            in_flight_per_endpoint: 8,
-            sign_every_attempt,
-            standard_webhooks: true,
-        };
-        let (store, mut inboxes) = Store::in_memory(&Settings::default());
+        let policy =
+            Policy { limits, window, in_flight_per_endpoint: 8, sign_every_attempt, standard_webhooks: true };
+        let (store, mut inboxes) =
+            Store::in_memory(&Settings { window: window.into(), ..Settings::default() });
         store.set_signing_key(Secret::new("key-test")).await.unwrap();
         store.create_domain("example.com").await.unwrap();
         let urls = urls.iter().map(|url| EndpointUrl::new(url)).collect();
@@ -172,6 +179,18 @@ fn an_event_goes_to_each_of_its_endpoints_with_the_same_event_data() {
         assert_eq!(seen, urls);
         let header = house.transport.headers.lock().unwrap()[2].clone();
         assert_eq!(header, "Header(webhook-signature)");
+    });
+}
+
+#[test]
+fn an_endpoint_that_stays_in_memory_while_it_is_idle_makes_room_for_another() {
+    run(async {
+        let urls = ["http://a.example/", "http://b.example/"];
+        let house = House::within(1, true, Scripted::new([ACK, ACK, ACK, ACK]), &urls, &[]).await;
+        house.open("one").await;
+        house.until(|accounts| accounts.acknowledged == 2).await;
+        house.open("two").await;
+        house.until(|accounts| accounts.acknowledged == 4).await;
     });
 }
 

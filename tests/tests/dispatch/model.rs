@@ -7,8 +7,8 @@ use sealpost_core::{Duration, Fault, Gone, Health, Instant, Outcome, Record, Sch
 
 use super::op::Op;
 
-const SLOTS: usize = 24;
-pub(crate) const LANES: usize = 5;
+const SLOTS: usize = 48;
+pub(crate) const LANES: usize = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -32,6 +32,16 @@ enum Then {
     Cancel,
 }
 
+/// The rings in the order of their turns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ring {
+    Up,
+    Silent,
+    Suspect,
+}
+
+const TURNS: [Ring; 3] = [Ring::Up, Ring::Silent, Ring::Suspect];
+
 #[derive(Clone, Debug)]
 struct Delivery {
     lane: LaneId,
@@ -53,8 +63,10 @@ struct ModelLane {
     ready: VecDeque<u64>,
     probe: Option<u64>,
     probe_until: u64,
+    /// The epoch of its last answer, unless it failed since.
+    answered: Option<usize>,
     /// The ring that it is eligible in, and the attempts from that ring that started since it is.
-    passed_over: (bool, usize),
+    passed_over: (Ring, usize),
 }
 
 /// The dispatcher, the model, and a clock.
@@ -65,7 +77,11 @@ pub(crate) struct Rig {
     next_key: u64,
     deliveries: HashMap<u64, Delivery>,
     lanes: HashMap<LaneId, ModelLane>,
-    last_was_suspect: Option<bool>,
+    /// The ring whose turn it is, as an index of `TURNS`.
+    turn: usize,
+    epoch: usize,
+    /// In flight above the fewest since the epoch began.
+    grown: usize,
     admitted: u64,
     left: u64,
 }
@@ -82,7 +98,9 @@ impl Rig {
             next_key: 1,
             deliveries: HashMap::new(),
             lanes: HashMap::new(),
-            last_was_suspect: None,
+            turn: 0,
+            epoch: 1,
+            grown: 0,
             admitted: 0,
             left: 0,
         }
@@ -155,7 +173,8 @@ impl Rig {
             ready: VecDeque::new(),
             probe: None,
             probe_until: 0,
-            passed_over: (false, 0),
+            answered: None,
+            passed_over: (Ring::Up, 0),
         };
         assert!(self.lanes.insert(id, lane).is_none(), "an open lane was opened again");
     }
@@ -323,21 +342,21 @@ impl Rig {
             return;
         };
         let id = attempt.lane;
-        let (_, suspect) = *eligible.iter().find(|(lane, _)| *lane == id).expect("must not start");
-        if eligible.iter().any(|(_, s)| *s) && eligible.iter().any(|(_, s)| !*s) {
-            assert_ne!(self.last_was_suspect, Some(suspect), "the rings take turns");
-        }
-        self.last_was_suspect = Some(suspect);
+        let (_, served) = *eligible.iter().find(|(lane, _)| *lane == id).expect("must not start");
+        self.takes_turns(served, &eligible);
+        let suspect = served == Ring::Suspect;
         for (other, ring) in &eligible {
             let lane = self.lanes.get_mut(other).unwrap();
             let (was, passed) = lane.passed_over;
             let passed = if was == *ring { passed } else { 0 };
-            lane.passed_over = match (*other == id, *ring == suspect) {
+            lane.passed_over = match (*other == id, *ring == served) {
                 (true, _) => (*ring, 0),
                 (false, true) => (*ring, passed + 1),
                 (false, false) => (*ring, passed),
             };
-            assert!(lane.passed_over.1 < LANES, "round robin serves every lane in turn");
+            // One that was among those that answer is served from there, or comes to the end of its own ring.
+            let bound = if *ring == Ring::Silent { 2 * LANES } else { LANES };
+            assert!(lane.passed_over.1 < bound, "round robin serves every lane in turn");
         }
         for (other, lane) in &mut self.lanes {
             if !eligible.iter().any(|(id, _)| id == other) {
@@ -362,16 +381,40 @@ impl Rig {
         delivery.ticket = Some(attempt.ticket);
         assert_eq!(attempt.number, delivery.attempts);
         assert_eq!(attempt.deadline.as_millis(), delivery.due);
+        self.grown += 1;
+        if self.grown >= (self.limits.in_flight as usize / 4).max(1) {
+            self.epoch += 1;
+            self.grown = 0;
+        }
     }
 
-    /// The lanes that may be served, and whether from the ring of the suspects.
-    fn eligible(&self) -> Vec<(LaneId, bool)> {
+    /// The first ring from that on whose turn it is with a lane that may be served. A lane that has not answered for
+    /// long may still stand among those that have, so that its turn passes.
+    fn takes_turns(&mut self, served: Ring, eligible: &[(LaneId, Ring)]) {
+        let turns = (0..3).map(|turn| TURNS[(self.turn + turn) % 3]);
+        let mut able = turns.filter(|ring| eligible.iter().any(|(_, other)| other == ring));
+        let first = able.next();
+        let then = if first == Some(Ring::Silent) { able.next() } else { None };
+        assert!([first, then].contains(&Some(served)), "the rings take turns");
+        self.turn = (served as usize + 1) % 3;
+    }
+
+    /// Whether the endpoint has answered in this epoch or the one before.
+    fn answers(&self, id: LaneId) -> bool {
+        self.lanes[&id].answered.is_some_and(|epoch| epoch + 1 >= self.epoch)
+    }
+
+    /// The lanes that may be served, and from which ring.
+    fn eligible(&self) -> Vec<(LaneId, Ring)> {
         let counted = self.counted(|_| true);
         let suspects = self.counted(|suspect| suspect);
         if counted >= self.limits.in_flight as usize {
             return Vec::new();
         }
         let most = (self.limits.in_flight / 4 * 3).max(1) as usize;
+        let silent = |d: &&Delivery| counts(d).is_some() && !self.answers(d.lane);
+        let silent = self.deliveries.values().filter(silent).count();
+        let some_may_be_silent = silent < (self.limits.in_flight - self.limits.in_flight / 8) as usize;
         let mut eligible = Vec::new();
         for (id, lane) in &self.lanes {
             let Some(head) = lane.ready.front() else { continue };
@@ -383,8 +426,13 @@ impl Rig {
                     flying == 0 && suspects < most && lane.probe.is_none_or(|probe| probe == *head)
                 }
             };
-            if may && !lane.paused {
-                eligible.push((*id, lane.health != Health::Up));
+            let ring = match lane.health {
+                Health::Up if self.answers(*id) => Ring::Up,
+                Health::Up => Ring::Silent,
+                _ => Ring::Suspect,
+            };
+            if may && !lane.paused && (ring == Ring::Up || some_may_be_silent) {
+                eligible.push((*id, ring));
             }
         }
         eligible
@@ -407,6 +455,7 @@ impl Rig {
             Outcome::Acknowledged | Outcome::Refused { .. } => {
                 lane.health = Health::Up;
                 lane.window = (lane.window + 1).min(lane.cap);
+                lane.answered = Some(self.epoch);
             }
             Outcome::Retry { fault: Fault::Status(_), .. } => lane.health = Health::Suspect { failures: 0 },
             Outcome::Retry { .. } => {
@@ -418,6 +467,9 @@ impl Rig {
                     _ => Health::Down,
                 };
             }
+        }
+        if lane.health != Health::Up {
+            lane.answered = None;
         }
         if lane.health == Health::Down {
             lane.window = 1;
@@ -492,9 +544,13 @@ impl Rig {
 
     fn recorded(&mut self, which: usize) {
         let Some(key) = self.pick(which, |d| matches!(d.place, Place::Recording { .. })) else { return };
+        let all_were_taken = self.counted(|_| true) >= self.limits.in_flight as usize;
         let delivery = self.deliveries.get_mut(&key).unwrap();
         self.dispatcher.handle_recorded(delivery.ticket.unwrap()).unwrap();
-        let Place::Recording { then, .. } = delivery.place else { return };
+        let Place::Recording { then, counted, .. } = delivery.place else { return };
+        if counted && !all_were_taken {
+            self.grown = self.grown.saturating_sub(1);
+        }
         match then {
             Then::Leave => {
                 self.deliveries.remove(&key);

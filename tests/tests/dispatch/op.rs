@@ -53,4 +53,17 @@ impl Op {
             1 => n.prop_map(Op::Late),
         ]
     }
+
+    /// Calls that keep many attempts in flight.
+    pub(crate) fn of_a_crowd() -> impl Strategy<Value = Op> {
+        let n = 0usize..64;
+        prop_oneof![
+            6 => prop::collection::vec(0usize..LANES, 1..4).prop_map(Op::Enqueue),
+            1 => (0u32..500).prop_map(Op::Advance),
+            8 => (1usize..6).prop_map(Op::Attempts),
+            5 => n.clone().prop_map(|which| Op::Outcome { which, status: 200, after: None }),
+            1 => n.clone().prop_map(Op::Broken),
+            6 => n.prop_map(Op::Recorded),
+        ]
+    }
 }

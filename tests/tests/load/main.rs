@@ -3,6 +3,7 @@
 //! One test at a time, since each of them measures time and needs the machine.
 
 mod burst;
+mod crowd;
 mod drip;
 mod endpoints;
 mod retries;

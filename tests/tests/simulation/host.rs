@@ -185,21 +185,43 @@ impl Host {
         if let Some(lane) = self.lanes.get(&endpoint) {
             return Some(*lane);
         }
-        let lane = self.dispatcher.open(self.healths[endpoint], self.cap).ok()?;
+        let health = self.healths[endpoint];
+        let opened = self.dispatcher.open(health, self.cap).ok();
+        let lane = opened.or_else(|| {
+            self.close_one_that_stayed();
+            self.dispatcher.open(health, self.cap).ok()
+        })?;
         self.lanes.insert(endpoint, lane);
         Some(lane)
     }
 
+    /// An endpoint that is up keeps its lane until another needs it.
     fn close_if_idle(&mut self, endpoint: usize) {
-        let idle = !self.expecting.contains(&endpoint);
-        let Some(lane) = self.lanes.get(&endpoint).copied().filter(|_| idle) else { return };
-        if self.dispatcher.close(lane).is_ok() {
+        let Some(lane) = self.lanes.get(&endpoint).copied() else { return };
+        let stays = self.dispatcher.health(lane) == Health::Up;
+        let idle = self.dispatcher.held(lane) == 0 && !self.expecting.contains(&endpoint);
+        if idle
+            && (stays || self.close(endpoint, lane))
+            && let Some(endpoint) = self.laneless.pop_front()
+        {
+            self.expect_more(endpoint);
+        }
+    }
+
+    fn close_one_that_stayed(&mut self) {
+        let quiet = self.lanes.iter().filter(|(endpoint, _)| !self.expecting.contains(endpoint));
+        let quiet: Vec<_> = quiet.map(|(endpoint, lane)| (*endpoint, *lane)).collect();
+        let _one = quiet.into_iter().find(|(endpoint, lane)| self.close(*endpoint, *lane));
+    }
+
+    /// Whether the lane held nothing.
+    fn close(&mut self, endpoint: usize, lane: LaneId) -> bool {
+        let closed = self.dispatcher.close(lane).is_ok();
+        if closed {
             self.lanes.remove(&endpoint);
             self.closed.push(endpoint);
-            if let Some(endpoint) = self.laneless.pop_front() {
-                self.expect_more(endpoint);
-            }
         }
+        closed
     }
 
     fn at(&self, wall: u64) -> Instant {

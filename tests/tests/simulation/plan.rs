@@ -127,6 +127,8 @@ impl Plan {
         let ended = |at: u64| from <= at && at <= to;
         // With fewer in flight, no place is left to those that are up.
         self.limits.in_flight >= 4
+            // Retries that wait in the window for longer than this can fill it, where it is small.
+            && self.limits.keep <= Duration::from_mins(1)
             && !self.stalls.iter().any(stalled)
             && !self.ends_of_host.iter().any(|(at, _)| ended(*at))
     }

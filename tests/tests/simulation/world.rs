@@ -153,6 +153,9 @@ impl<'p> World<'p> {
         for told in self.store.announce(now) {
             host.hear(now, told, self.store.healths());
         }
+        for endpoint in host.closed.drain(..) {
+            self.contract.forgotten(now, endpoint, self.store.healths()[endpoint]);
+        }
         for ticket in host.pass(now) {
             self.contract.judged(now, ticket, None, Outcome::retry(Fault::Timeout));
         }
