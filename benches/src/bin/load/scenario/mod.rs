@@ -1,6 +1,7 @@
 //! The scenarios, and what all of them check: correctness comes before speed.
 
 mod idle;
+mod measured;
 mod paced;
 mod pending;
 mod slow;

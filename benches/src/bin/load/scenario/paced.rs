@@ -1,10 +1,11 @@
 //! A steady rate with the default caps: how much of the latency is more than the disk's own sync.
 
+use super::measured::Measured;
 use super::{expect_all_acknowledged, expect_each_once};
 use crate::bench::Bench;
 use crate::failure::Result;
 use crate::generator::Load;
-use crate::latency::{Percentiles, Spread};
+use crate::latency::Percentiles;
 use crate::server::DOMAIN;
 use crate::sync;
 use crate::table::{Cpu, Finding, Goal, Row};
@@ -16,14 +17,9 @@ const INGEST: f64 = 1000.0;
 
 /// What one round showed.
 struct Round {
-    /// Events a second.
-    rate: f64,
-    cpu: Cpu,
-    /// From submission to the receiver.
-    latency: Percentiles,
+    measured: Measured,
     /// From submission to the answer.
     answers: Percentiles,
-    written: f64,
     /// One sync in the same minute, without the server.
     sync: Percentiles,
 }
@@ -31,8 +27,8 @@ struct Round {
 pub(super) fn steady(bench: &Bench) -> Result<Vec<Row>> {
     let (mut row, rounds) = measure(bench, "steady 200/s, default caps", STEADY)?;
     row.findings = vec![
-        over_sync("p95 - sync p95, ms", &rounds, |round| round.latency.p95 - round.sync.p95, 2.0),
-        over_sync("p99 - sync p99, ms", &rounds, |round| round.latency.p99 - round.sync.p99, 5.0),
+        over_sync("p95 - sync p95, ms", &rounds, |round| round.measured.latency.p95 - round.sync.p95, 2.0),
+        over_sync("p99 - sync p99, ms", &rounds, |round| round.measured.latency.p99 - round.sync.p99, 5.0),
         told("sync p95, ms", &rounds, |round| round.sync.p95),
         told("sync p99, ms", &rounds, |round| round.sync.p99),
     ];
@@ -77,32 +73,21 @@ fn measure(bench: &Bench, name: &str, rate: f64) -> Result<(Row, Vec<Round>)> {
         let later = sync::measure(&bench.directory, rate, bench.seconds / 2.0)?;
         let per_event = 1e6 / posted.accepted as f64;
         rounds.push(Round {
-            rate: posted.rate(),
-            cpu: Cpu {
-                server: used.cpu.as_secs_f64() * per_event,
-                sink: (seen.cpu - sink_before) * per_event,
-                generator: posted.cpu * per_event,
+            measured: Measured {
+                rate: posted.rate(),
+                cpu: Cpu {
+                    server: used.cpu.as_secs_f64() * per_event,
+                    sink: (seen.cpu - sink_before) * per_event,
+                    generator: posted.cpu * per_event,
+                },
+                latency: seen.latency,
+                written: used.written as f64 / posted.accepted as f64,
             },
-            latency: seen.latency,
             answers: posted.answers,
-            written: used.written as f64 / posted.accepted as f64,
             sync: earlier.mean(&later),
         });
     }
     expect_all_acknowledged(&server, events)?;
-    let median = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value)).median;
-    let row = Row {
-        scenario: name.to_owned(),
-        rate: Some(median(|round| round.rate)),
-        cpu: Some(Cpu {
-            server: median(|round| round.cpu.server),
-            sink: median(|round| round.cpu.sink),
-            generator: median(|round| round.cpu.generator),
-        }),
-        latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
-        peak_memory: Some(server.process().peak_memory()?),
-        written: Some(median(|round| round.written)),
-        ..Row::default()
-    };
+    let row = Measured::row(name, &Vec::from_iter(rounds.iter().map(|round| round.measured)), &server)?;
     Ok((row, rounds))
 }

@@ -1,11 +1,11 @@
 //! As many events as the server takes, until the last delivery has come.
 
+use super::measured::Measured;
 use super::{expect_all_acknowledged, expect_each_once};
 use crate::bench::{Bench, Sink};
 use crate::bound;
 use crate::failure::Result;
 use crate::generator::Load;
-use crate::latency::{Percentiles, Spread};
 use crate::server::{DOMAIN, Server};
 use crate::table::{Cpu, Finding, Goal, Row};
 
@@ -49,14 +49,10 @@ impl Shape {
 
 /// What one round showed.
 struct Round {
-    /// Events a second.
-    rate: f64,
+    measured: Measured,
     ratio: f64,
     /// The same ratio of the answers alone, whenever the deliveries came.
     answered: f64,
-    cpu: Cpu,
-    latency: Percentiles,
-    written: f64,
 }
 
 fn measure(bench: &Bench, shape: &Shape) -> Result<Vec<Row>> {
@@ -76,25 +72,14 @@ fn measure(bench: &Bench, shape: &Shape) -> Result<Vec<Row>> {
     expect_all_acknowledged(&server, events * shape.urls)?;
 
     let of = |value: fn(&Round) -> f64| rounds.iter().map(value).collect::<Vec<_>>();
-    let median = |value| Spread::of(of(value)).median;
     let (_, what) = shape.bound();
-    Ok(vec![Row {
-        scenario: shape.name.to_owned(),
-        rate: Some(median(|round| round.rate)),
-        cpu: Some(Cpu {
-            server: median(|round| round.cpu.server),
-            sink: median(|round| round.cpu.sink),
-            generator: median(|round| round.cpu.generator),
-        }),
-        latency: Some(Percentiles::median(&Vec::from_iter(rounds.iter().map(|round| round.latency)))),
-        peak_memory: Some(server.process().peak_memory()?),
-        written: Some(median(|round| round.written)),
-        findings: vec![
-            Finding::new(what, of(|round| round.ratio), Goal::AtLeast(shape.goal)),
-            Finding::new("answers alone, by the same bound", of(|round| round.answered), Goal::Told),
-        ],
-        ..Row::default()
-    }])
+    let mut row =
+        Measured::row(shape.name, &Vec::from_iter(rounds.iter().map(|round| round.measured)), &server)?;
+    row.findings = vec![
+        Finding::new(what, of(|round| round.ratio), Goal::AtLeast(shape.goal)),
+        Finding::new("answers alone, by the same bound", of(|round| round.answered), Goal::Told),
+    ];
+    Ok(vec![row])
 }
 
 fn one_round(
@@ -119,15 +104,17 @@ fn one_round(
     let rate = posted.accepted as f64 * 1e9 / (seen.last - posted.began) as f64;
     let per_delivery = 1e6 / deliveries as f64;
     Ok(Round {
-        rate,
+        measured: Measured {
+            rate,
+            cpu: Cpu {
+                server: used.cpu.as_secs_f64() * per_delivery,
+                sink: (seen.cpu - sink_before) * per_delivery,
+                generator: posted.cpu * per_delivery,
+            },
+            latency: seen.latency,
+            written: used.written as f64 / posted.accepted as f64,
+        },
         ratio: rate * shape.bound().0 / bound,
         answered: posted.rate() * shape.bound().0 / bound,
-        cpu: Cpu {
-            server: used.cpu.as_secs_f64() * per_delivery,
-            sink: (seen.cpu - sink_before) * per_delivery,
-            generator: posted.cpu * per_delivery,
-        },
-        latency: seen.latency,
-        written: used.written as f64 / posted.accepted as f64,
     })
 }
