@@ -18,7 +18,7 @@ use self::prepare::{Batch, Frame, prepare};
 use crate::clock::SystemClock;
 use crate::config::Limits;
 use crate::memory::{Full, Memory, Room};
-use crate::storage::{AppendError, Appended, Conflict, Store};
+use crate::storage::{AppendError, Appended, Conflict, Domain, Store};
 
 pub(crate) use prepare::{completed, from_micros};
 pub use split::Packing;
@@ -142,24 +142,24 @@ impl Ingest {
     /// See [`Rejection`].
     pub(crate) async fn submit(
         &self,
-        domain: &Arc<str>,
+        domain: &Arc<Domain>,
         submission: Submission,
         room: Room,
     ) -> Result<Receipt, Rejection> {
         let submitted = self.work(domain, submission, room).await;
-        log_faults(domain, &submitted);
+        log_faults(domain.name(), &submitted);
         submitted
     }
 
     async fn work(
         &self,
-        domain: &Arc<str>,
+        domain: &Arc<Domain>,
         submission: Submission,
         room: Room,
     ) -> Result<Receipt, Rejection> {
         let partial = submission.partial;
         let frame = Frame {
-            domain: domain.clone(),
+            domain: domain.name().clone(),
             account: self.store.identity().account.clone(),
             now: self.clock.unix(),
             limits: self.limits.clone(),
@@ -172,7 +172,7 @@ impl Ingest {
         stored
     }
 
-    async fn store(&self, domain: &str, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {
+    async fn store(&self, domain: &Arc<Domain>, batch: Batch, partial: bool) -> Result<Receipt, Rejection> {
         let Batch { events, notes, mut faults } = batch;
         if !faults.is_empty() && (!partial || events.is_empty()) {
             return Err(Rejection::Invalid(Faults::from(faults)));
@@ -201,7 +201,7 @@ impl Ingest {
             match answer {
                 Ok(appended) => {
                     let Appended { id, deliveries, duplicate, .. } = &appended;
-                    debug!(event = %id, domain, deliveries, duplicate, "accepted");
+                    debug!(event = %id, domain = &**domain.name(), deliveries, duplicate, "accepted");
                     items.push(note.item(appended));
                 }
                 Err(taken) => faults.push(conflict(taken)),

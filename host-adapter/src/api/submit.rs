@@ -54,7 +54,7 @@ pub(super) async fn submit(
     let mut room = app.ingest().room(domain.name());
     let body = body::receive(request, limit, &mut room).await?;
     let submission = Submission { body, packing, idempotency_key, partial };
-    let submitted = app.ingest().submit(domain.name(), submission, room).await;
+    let submitted = app.ingest().submit(&domain, submission, room).await;
     count(app.metrics(), &submitted);
     let receipt = submitted?;
     Ok(reply::raw(StatusCode::OK, render(&receipt, partial)))

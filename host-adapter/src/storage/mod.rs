@@ -107,6 +107,7 @@
 
 pub mod account_webhook;
 pub mod accounting;
+pub mod addressee;
 pub mod bin;
 pub mod commits;
 #[cfg(test)]
@@ -137,6 +138,7 @@ use std::fmt;
 
 pub use account_webhook::{AccountWebhook, AccountWebhookId};
 pub use accounting::{Accounting, Balance, OldestDue};
+pub use addressee::Addressee;
 pub use bin::{
     Answer, Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script,
     ScriptError, StoredCapture,

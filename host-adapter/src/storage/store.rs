@@ -3,10 +3,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    AccountEdit, AccountWebhook, Accounting, ApiKey, AppendError, Appended, Balance, Commits, Conflict,
-    Directory, Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs, EventQuery,
-    Examined, HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OldestDue, OpenError, QueryError,
-    Retained, SecretOf, Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit, WebhookError,
+    AccountEdit, AccountWebhook, Accounting, Addressee, ApiKey, AppendError, Appended, Balance, Commits,
+    Conflict, Directory, Domain, DomainError, Endpoint, EndpointId, EndpointSecrets, EndpointUrl, Epochs,
+    EventQuery, Examined, HookKind, Identity, Inbox, KeyError, Memory, NewEvent, OldestDue, OpenError,
+    QueryError, Retained, SecretOf, Seq, Settings, Settled, Sqlite, StoreError, StoredEvent, WebhookEdit,
+    WebhookError,
     bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     webhooks::{Configured, Edit, WebhookChange},
 };
@@ -342,13 +343,13 @@ impl Store {
     /// See [`AppendError`]; nothing was stored then.
     pub async fn append(
         &self,
-        domain: &str,
+        to: impl Into<Addressee>,
         events: Vec<NewEvent>,
         partial: bool,
     ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
         match self {
-            Self::Sqlite(store) => store.append(domain, events, partial).await,
-            Self::Memory(store) => store.append(domain, &events, partial),
+            Self::Sqlite(store) => store.append(to.into(), events, partial).await,
+            Self::Memory(store) => store.append(&to.into(), &events, partial),
         }
     }
 

@@ -155,7 +155,7 @@ mod tests {
             data: large.clone(),
             digest: [at; 32],
         };
-        store.append(&domain, (0..120).map(event).collect(), false).await.expect("appended");
+        store.append(&*domain, (0..120).map(event).collect(), false).await.expect("appended");
         let range = Range { from: 0, to: 200, ascending: true };
         let walk = Walk { range, filter: Arc::default(), limit: 100, pretty: false };
         let mut cursor = Cursor::first(walk, store.epochs().present(), store.snapshot());

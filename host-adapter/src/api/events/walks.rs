@@ -59,7 +59,7 @@ impl World {
         };
         let start = self.committed.len();
         let events = sketches.iter().enumerate().map(|(at, sketch)| event(start + at, *sketch)).collect();
-        self.store.append(&self.domain, events, false).await.expect("appended");
+        self.store.append(&*self.domain, events, false).await.expect("appended");
         self.committed.extend(sketches);
     }
 

@@ -185,7 +185,7 @@ async fn dead_endpoints_leave_room_for_the_healthy(mut stage: Fixture) {
         stage.store.create_domain(domain).await.unwrap();
         let url = format!("https://{domain}/");
         stage.store.create_webhook(domain, CLICKED, urls(&[&url])).await.unwrap();
-        stage.store.append(domain, batch("e", 200), false).await.unwrap();
+        stage.store.append(domain.as_str(), batch("e", 200), false).await.unwrap();
     }
     stage.subscribe(&[A]).await;
     stage.append(vec![event("first")]).await;

@@ -4,7 +4,7 @@ use sealpost_core::Verdict;
 
 use super::{A, B};
 use crate::storage::{
-    Accounting, ApiKey, DomainError, EventQuery, KeyError, Settings, ToShard,
+    Accounting, ApiKey, AppendError, DomainError, EventQuery, KeyError, Settings, ToShard,
     fixture::{CLICKED, DOMAIN, Fixture, event, events_of, query, settings, urls},
 };
 
@@ -109,13 +109,15 @@ async fn the_deliveries_of_other_domains_stay(mut stage: Fixture) {
 }
 
 async fn a_domain_of_the_same_name_starts_anew(stage: Fixture) {
-    let before = stage.store.directory().domain(DOMAIN).unwrap().id();
+    let deleted = stage.store.directory().domain(DOMAIN).unwrap().clone();
     let old = stage.subscribe(&[A]).await.remove(0);
     let secret = stage.store.directory().secrets_for(DOMAIN, CLICKED.into(), &old);
     stage.append(vec![event("1")]).await;
     stage.store.delete_domain(DOMAIN).await.unwrap();
     let (domain, new) = stage.store.create_domain(DOMAIN).await.unwrap();
-    assert!(new && domain.id() > before && domain.webhook(CLICKED).is_empty());
+    assert!(new && domain.id() > deleted.id() && domain.webhook(CLICKED).is_empty());
+    let late = stage.store.append(&deleted, vec![event("late")], false).await;
+    assert_eq!(late, Err(AppendError::UnknownDomain), "an event that was on its way to the other");
     assert!(stage.listed().await.is_empty());
 
     let endpoint = stage.subscribe(&[A]).await.remove(0);

@@ -14,9 +14,10 @@ use tokio::sync::Notify;
 
 use self::tables::Tables;
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError, EndpointId,
-    EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, OldestDue, Position,
-    QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard, WebhookError,
+    Accounting, Addressee, ApiKey, AppendError, Appended, Balance, Conflict, Directory, Domain, DomainError,
+    EndpointId, EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, OldestDue,
+    Position, QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, ToShard,
+    WebhookError,
     bin::{
         Bin, BinDraft, BinError, BinLimits, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture,
     },
@@ -208,13 +209,13 @@ impl Memory {
 
     pub(super) fn append(
         &self,
-        domain: &str,
+        to: &Addressee,
         events: &[NewEvent],
         partial: bool,
     ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
         let mut tables = self.inner.tables();
         let directory = self.directory();
-        let domain = directory.domain(domain).ok_or(AppendError::UnknownDomain)?;
+        let domain = to.find(&directory).ok_or(AppendError::UnknownDomain)?;
         let Ok(fates) = event::triage(events, |id| Ok::<_, Infallible>(tables.known(domain.id(), id)));
         let conflicts = event::conflicts(events, &fates);
         if !partial && !conflicts.is_empty() {

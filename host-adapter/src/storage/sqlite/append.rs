@@ -7,7 +7,7 @@ use super::{
     facts,
 };
 use crate::storage::{
-    AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, Position, StoreError,
+    Addressee, AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, Position, StoreError,
     delivery::Moment,
     event::{self, Fate, Known},
 };
@@ -22,9 +22,9 @@ pub(super) fn append(
     books: &mut Books,
     effects: &mut Effects,
     directory: &Directory,
-    (domain, events, partial): (&str, &[NewEvent], bool),
+    (to, events, partial): (&Addressee, &[NewEvent], bool),
 ) -> rusqlite::Result<AppendResult> {
-    let Some(domain) = directory.domain(domain) else { return Ok(Err(AppendError::UnknownDomain)) };
+    let Some(domain) = to.find(directory) else { return Ok(Err(AppendError::UnknownDomain)) };
     let fates = event::triage(events, |id| find(connection, domain.id(), id))?;
     let conflicts = event::conflicts(events, &fates);
     if !partial && !conflicts.is_empty() {

@@ -14,12 +14,12 @@ use super::{
     retention::retain,
 };
 use crate::storage::{
-    Directory, EndpointId, NewEvent, OldestDue, Retained, Settled, StoreError, bin::Capture,
+    Addressee, Directory, EndpointId, NewEvent, OldestDue, Retained, Settled, StoreError, bin::Capture,
 };
 
 /// What the writer is asked for.
 pub(super) enum Command {
-    Append { domain: String, events: Vec<NewEvent>, partial: bool, reply: Reply<AppendResult> },
+    Append { to: Addressee, events: Vec<NewEvent>, partial: bool, reply: Reply<AppendResult> },
     Record { shard: usize, settled: Vec<Settled>, urgent: bool },
     Refill { endpoint: EndpointId, room: u32 },
     Retain { accepted_before: i64, slice: usize, reply: Reply<Result<Retained, StoreError>> },
@@ -103,8 +103,8 @@ pub(super) fn apply(
     command: &Command,
 ) -> rusqlite::Result<Answer> {
     match command {
-        Command::Append { domain, events, partial, .. } => {
-            append(connection, books, effects, directory, (domain, events, *partial)).map(Answer::Appended)
+        Command::Append { to, events, partial, .. } => {
+            append(connection, books, effects, directory, (to, events, *partial)).map(Answer::Appended)
         }
         Command::Record { shard, settled, .. } => {
             record(connection, books, effects, directory, settled)?;

@@ -60,9 +60,9 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accounting, ApiKey, AppendError, Appended, Balance, Commits, Conflict, Directory, Domain, DomainError,
-    EndpointId, EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent, OldestDue,
-    QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
+    Accounting, Addressee, ApiKey, AppendError, Appended, Balance, Commits, Conflict, Directory, Domain,
+    DomainError, EndpointId, EndpointSecrets, Epochs, EventQuery, Identity, Inbox, KeyError, NewEvent,
+    OldestDue, QueryError, Retained, SecretOf, Seq, Settings, Settled, StoreError, StoredEvent, WebhookError,
     bin::{Bin, BinDraft, BinError, Capture, CaptureQuery, Captured, KindCount, Script, StoredCapture},
     outbox::{Outbox, Published},
     tally::PendingChanges,
@@ -306,13 +306,12 @@ impl Sqlite {
 
     pub(super) async fn append(
         &self,
-        domain: &str,
+        to: Addressee,
         events: Vec<NewEvent>,
         partial: bool,
     ) -> Result<Vec<Result<Appended, Conflict>>, AppendError> {
-        let domain = domain.to_owned();
         let bytes = events.iter().map(|event| event.data.len() + 1024).sum();
-        self.ask(bytes, |reply| Command::Append { domain, events, partial, reply }).await?
+        self.ask(bytes, |reply| Command::Append { to, events, partial, reply }).await?
     }
 
     pub(super) async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, QueryError> {
