@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use axum::extract::Request;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::Body as _;
 
 use super::error::Error;
@@ -14,11 +14,13 @@ use crate::memory::Room;
 /// The whole body, which may have `limit` bytes. One that announces more is refused unread; what it announces
 /// takes no room, only what has come does, so that a slow sender keeps nobody out.
 pub(super) async fn receive(request: Request, limit: usize, room: &mut Room) -> Result<Bytes, Error> {
-    if content_length(request.headers()).is_some_and(|length| length > limit as u64) {
+    let announced = content_length(request.headers());
+    if announced.is_some_and(|length| length > limit as u64) {
         return Err(Error::BodyTooLarge { limit });
     }
+    let whole = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(limit);
     let mut body = request.into_body();
-    let mut received = BytesMut::new();
+    let mut received = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|error| broken_off(&error))?;
         let Ok(bytes) = frame.into_data() else { continue };
@@ -27,7 +29,11 @@ pub(super) async fn receive(request: Request, limit: usize, room: &mut Room) -> 
             return Err(Error::BodyTooLarge { limit });
         }
         room.hold(length).await?;
+        if length > received.capacity() {
+            // Twice what has come, so that little is copied twice; not more than all that will come.
+            received.reserve_exact((2 * length).min(whole).max(length) - received.len());
+        }
         received.extend_from_slice(&bytes);
     }
-    Ok(received.freeze())
+    Ok(received.into())
 }

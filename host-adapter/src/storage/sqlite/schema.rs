@@ -37,7 +37,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -32768;",
+         PRAGMA cache_size = -16384;",
     )?;
     // The log is there from now on, and so must its name be. SQLite syncs that too, but goes on where it fails.
     private::sync_directory_of(path).map_err(OpenCause::Directory)?;
@@ -65,7 +65,7 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenCause> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // A page of events reads some dozens of pages here; what was read before is in the system's cache too.
-    connection.execute_batch("PRAGMA cache_size = -4096;")?;
+    connection.execute_batch("PRAGMA cache_size = -2048;")?;
     Ok(connection)
 }
 
