@@ -19,7 +19,7 @@ const SLICES: RangeInclusive<usize> = 20..=1_000;
 
 /// How long one of these transactions is to take, the wait for its turn included: whoever submits meanwhile waits
 /// for it.
-const SLICE_TAKES: Duration = Duration::from_millis(5);
+const SLICE_TAKES: Duration = Duration::from_micros(2_500);
 
 /// Requests of bins that are gone, removed in one transaction.
 const BIN_SLICE: usize = 100;
