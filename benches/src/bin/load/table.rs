@@ -55,6 +55,14 @@ pub(crate) struct Cpu {
     pub(crate) generator: f64,
 }
 
+impl Cpu {
+    /// Of each of so many, where these are the seconds for all of them.
+    pub(crate) fn of_each(of: u64, server: f64, sink: f64, generator: f64) -> Self {
+        let micros = |seconds: f64| seconds * 1e6 / of as f64;
+        Self { server: micros(server), sink: micros(sink), generator: micros(generator) }
+    }
+}
+
 /// What is compared with a goal.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding {

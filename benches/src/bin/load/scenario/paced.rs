@@ -71,15 +71,15 @@ fn measure(bench: &Bench, name: &str, rate: f64) -> Result<(Row, Vec<Round>)> {
         expect_each_once(&seen, posted.accepted)?;
         let used = server.process().usage()?.since(before);
         let later = sync::measure(&bench.directory, rate, bench.seconds / 2.0)?;
-        let per_event = 1e6 / posted.accepted as f64;
         rounds.push(Round {
             measured: Measured {
                 rate: posted.rate(),
-                cpu: Cpu {
-                    server: used.cpu.as_secs_f64() * per_event,
-                    sink: (seen.cpu - sink_before) * per_event,
-                    generator: posted.cpu * per_event,
-                },
+                cpu: Cpu::of_each(
+                    posted.accepted,
+                    used.cpu.as_secs_f64(),
+                    seen.cpu - sink_before,
+                    posted.cpu,
+                ),
                 latency: seen.latency,
                 written: used.written as f64 / posted.accepted as f64,
             },

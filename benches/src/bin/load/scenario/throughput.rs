@@ -102,15 +102,10 @@ fn one_round(
     expect_each_once(&seen, deliveries)?;
     let used = server.process().usage()?.since(before);
     let rate = posted.accepted as f64 * 1e9 / (seen.last - posted.began) as f64;
-    let per_delivery = 1e6 / deliveries as f64;
     Ok(Round {
         measured: Measured {
             rate,
-            cpu: Cpu {
-                server: used.cpu.as_secs_f64() * per_delivery,
-                sink: (seen.cpu - sink_before) * per_delivery,
-                generator: posted.cpu * per_delivery,
-            },
+            cpu: Cpu::of_each(deliveries, used.cpu.as_secs_f64(), seen.cpu - sink_before, posted.cpu),
             latency: seen.latency,
             written: used.written as f64 / posted.accepted as f64,
         },
