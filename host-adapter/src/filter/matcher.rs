@@ -45,7 +45,7 @@ fn holds(field: Field, test: &Test, event: RawJson<'_>, folded: &mut String) -> 
 }
 
 /// Folds a value that is a text.
-pub(super) fn fold(value: RawJson<'_>, folded: &mut String) -> bool {
+fn fold(value: RawJson<'_>, folded: &mut String) -> bool {
     value.as_text().inspect(|text| text::fold(text.chars(), folded)).is_some()
 }
 
