@@ -255,17 +255,27 @@ fn forms_of_ten_thousand_parts_are_refused() {
 
 /// Everything that the server answers to these bytes until it closes the connection.
 fn exchange(server: &Server, request: &[u8]) -> String {
+    exchange_parts(server, &[request])
+}
+
+/// The same, with a pause between the parts of what is sent.
+fn exchange_parts(server: &Server, parts: &[impl AsRef<[u8]>]) -> String {
     let mut stream = TcpStream::connect(server.url("").replace("http://", "")).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     let mut answers = Vec::new();
-    // A reset says no less than an end.
-    let _ = stream.write_all(request);
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // A reset says no less than an end.
+        let _ = stream.write_all(part.as_ref());
+    }
     let _ = stream.read_to_end(&mut answers);
     String::from_utf8_lossy(&answers).into_owned()
 }
 
 #[test]
-fn a_body_that_ends_in_two_places_is_one_request_and_the_last_on_its_connection() {
+fn a_body_that_ends_in_two_places_is_refused_and_the_last_on_its_connection() {
     let server = Server::start();
     let head =
         format!("POST {} HTTP/1.1\r\nHost: h\r\nAuthorization: {}\r\n", events(""), basic("api", API_KEY));
@@ -273,7 +283,6 @@ fn a_body_that_ends_in_two_places_is_one_request_and_the_last_on_its_connection(
         format!("{head}Content-Type: {JSON}\r\nContent-Length: 20\r\n\r\n{{\"event\":\"clicked\"}}\r\n");
     let broken = "0\r\n\r\n";
     for (fields, body, answers) in [
-        // Read as chunks, as RFC 9112 has it (section 6.3), nothing came; what follows is not looked at.
         (format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", smuggled.len() + 5), broken, 1),
         (format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", smuggled.len() + 5), broken, 1),
         ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n".to_owned(), broken, 1),
@@ -293,6 +302,67 @@ fn a_body_that_ends_in_two_places_is_one_request_and_the_last_on_its_connection(
         assert!(said.starts_with("HTTP/1.1 400 "), "{fields}: {said}");
     }
     assert_nothing_stored(&server);
+}
+
+#[test]
+fn a_good_event_in_a_body_whose_end_is_told_in_two_ways_is_refused() {
+    let server = Server::start();
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: h\r\nAuthorization: {}\r\n", events(""), basic("api", API_KEY));
+    let good = event("opened", "x");
+    let chunks = format!("{:x}\r\n{good}\r\n0\r\n\r\n", good.len());
+    for fields in [
+        format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", chunks.len()),
+        format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", chunks.len()),
+        "transfer-ENCODING:chunked\r\nX: y\r\ncONTENT-lENGTH:5\r\n".to_owned(),
+        "Content-length: 5\nTransfer-encoding: Chunked\n".to_owned(),
+        "Transfer-Encoding: chunked\r\nContent-Length: no number\r\n".to_owned(),
+        "Transfer-Encoding: chunked\r\nX: HTTP/1.1\r\nContent-Length:\r\n".to_owned(),
+        "X: HTTP/1.1\r\nContent-Length: 5\r\nX: HTTP/1.1\r\nTransfer-Encoding: chunked\r\n".to_owned(),
+    ] {
+        let request = format!("{head}Content-Type: {JSON}\r\n{fields}\r\n{chunks}");
+        let twice = request.repeat(2);
+        let (before, behind) = twice.split_at(request.find("ncoding").unwrap_or(request.len() / 2));
+        for parts in [&[twice.as_str()][..], &[before, behind]] {
+            let started = Instant::now();
+            let said = exchange_parts(&server, parts);
+            assert!(started.elapsed() < SOON, "{fields}");
+            assert!(said.starts_with("HTTP/1.1 400 "), "{fields}: {said}");
+            assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{fields}: {said}");
+            assert!(said.contains("\r\nconnection: close\r\n"), "{fields}: {said}");
+            assert!(said.contains("{\"message\":\"The body's end is told in two ways"), "{fields}: {said}");
+        }
+    }
+    // Where the chunks do not end, nobody waits for them long.
+    let endless = format!("{head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[");
+    let started = Instant::now();
+    assert!(exchange(&server, endless.as_bytes()).contains("told in two ways"));
+    assert!(started.elapsed() < 2 * SOON);
+    assert_nothing_stored(&server);
+}
+
+#[test]
+fn lines_of_a_body_are_not_taken_for_a_second_end_of_it() {
+    let server = Server::start();
+    let call = |path: &str, fields: &str| {
+        let key = basic("api", API_KEY);
+        format!("POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: {key}\r\n{fields}\r\n")
+    };
+    let parts = "--x\r\nContent-Length: 6\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\nopened\r\n\
+        --x\r\nContent-Disposition: form-data; name=\"url\"\r\nContent-Length: 16\r\n\
+        content-transfer-encoding: 8bit\r\nTransfer-Encoding: 8bit\r\n\r\nhttps://8.8.8.8/\r\n--x--\r\n";
+    let form = "Content-Type: multipart/form-data; boundary=x\r\n";
+    // Behind a body whose last line looks like a field of a head, which the next head follows without a line's end.
+    let lines = "{\"event\":\"opened\"}\ncontent-length:5";
+    let ndjson = format!("Content-Type: {NDJSON}\r\nContent-Length: {}\r\n", lines.len());
+    let chunks = format!("{:x}\r\n{parts}\r\n0\r\n\r\n", parts.len());
+    let chunked = format!("{form}Transfer-Encoding: chunked\r\n");
+    let last = format!("{chunked}Connection: close\r\n");
+    let request = call(&events(""), &ndjson) + lines + &call(&webhooks(""), &chunked) + &chunks;
+    let said = exchange(&server, (request + &call(&webhooks(""), &last) + &chunks).as_bytes());
+    let statuses: Vec<&str> = said.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["400", "200", "400"], "{said}");
+    assert!(!said.contains("two ways") && said.contains("already exists"), "{said}");
 }
 
 #[test]

@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tracing::{debug, info};
 
-use super::{App, reply};
+use super::{App, Error, reply};
 
 /// The longest part of a path that is logged.
 const MAX_PATH: usize = 200;
+
+/// Stands among the extensions of a request whose head tells in two ways where its body ends: it is refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TwoEnds;
 
 /// Why a client is asked to come back later: carried by the answer, for the log.
 #[derive(Clone)]
@@ -28,7 +32,10 @@ pub(super) async fn finish(State(app): State<App>, request: Request, next: Next)
     let route = request.extensions().get::<MatchedPath>().cloned();
     let uri = request.uri().clone();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let mut response = next.run(request).await;
+    let mut response = match request.extensions().get() {
+        Some(TwoEnds) => Error::TwoEnds.into_response(),
+        None => next.run(request).await,
+    };
     reply::add_headers(response.headers_mut());
     let status = response.status().as_u16();
     app.metrics().answered(method.as_str(), route.as_ref().map(MatchedPath::as_str), status);

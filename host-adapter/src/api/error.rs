@@ -87,6 +87,8 @@ pub enum Error {
     },
     /// The body was not complete in time.
     BodyLate,
+    /// The head tells in two ways where the body ends.
+    TwoEnds,
     /// More events in one body than are taken at once.
     BatchTooLong {
         /// The limit in events.
@@ -143,6 +145,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Malformed(_)
             | Self::BadUrl { .. }
+            | Self::TwoEnds
             | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
             Self::Shaped(shape) => shape.status(),
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
@@ -210,6 +213,9 @@ impl fmt::Display for Error {
             }
             Self::BodyLate => f.write_str(
                 "The body did not arrive in time: server.request_timeout says how long it may take",
+            ),
+            Self::TwoEnds => f.write_str(
+                "The body's end is told in two ways, by Content-Length and by Transfer-Encoding: send one of them",
             ),
             Self::BatchTooLong { limit } => {
                 write!(f, "The body holds too many events: at most {limit} are taken at once")

@@ -57,6 +57,7 @@ use crate::metrics::Metrics;
 use crate::storage::Store;
 use crate::transport::Client;
 
+pub(crate) use answers::TwoEnds;
 pub use error::Error;
 pub use shape::Shape;
 

@@ -16,8 +16,13 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::api::TwoEnds;
+
 /// The most of a refused body that is read and thrown away, in bytes.
 const MAX_UNREAD: u64 = 64 << 20;
+
+/// How long a body whose end is told in two ways may take. Nobody knows what of it will come.
+const TWO_ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Answers a request whose body has to arrive `within` this time.
 ///
@@ -25,20 +30,26 @@ const MAX_UNREAD: u64 = 64 << 20;
 /// see it reset and never hear why they were refused. So what is left of the body is read first. One that is
 /// longer than [`MAX_UNREAD`], or late, gets its answer and loses its connection.
 ///
+/// Where `two_ends` are told of the body, the API refuses it, and no other request is read from its connection.
+///
 /// # Errors
 /// Never; that is what the loop wants to hear.
 pub(super) async fn answer(
     within: Duration,
-    request: Request,
+    mut request: Request,
+    two_ends: bool,
     router: &TowerToHyperService<Router>,
 ) -> Result<Response, Infallible> {
     // Such a client waits to be told, and may then send nothing.
     let sends_anyway = !request.headers().contains_key(header::EXPECT);
+    if two_ends {
+        request.extensions_mut().insert(TwoEnds);
+    }
     let (head, body) = request.into_parts();
-    let body = Arriving::new(body, within);
+    let body = Arriving::new(body, if two_ends { within.min(TWO_ENDS_WITHIN) } else { within });
     let mut response = router.call(Request::from_parts(head, Body::new(body.clone()))).await?;
     let complete = body.is_end_stream() || (sends_anyway && body.drained().await);
-    if !complete {
+    if two_ends || !complete {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::header;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::arrival;
+use super::framing::{Scanner, Suspicion};
 use super::progress::Progress;
 use crate::config;
 use crate::hangup::Hangup;
@@ -72,17 +74,20 @@ pub(super) async fn serve(
         let _ = stream.set_nodelay(true);
         let hangup = Hangup::default();
         let order = hangup.clone();
+        let suspicion = Suspicion::default();
+        let scanner = Scanner::new(suspicion.clone());
         let router = TowerToHyperService::new(router.clone());
         let answer = service_fn(move |request: Request<Incoming>| {
             let (mut request, router) = (request.map(Body::new), router.clone());
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(order.clone());
-            async move { arrival::answer(within, request, &router).await }
+            let two_ends = suspicion.is_raised() && request.headers().contains_key(header::TRANSFER_ENCODING);
+            async move { arrival::answer(within, request, two_ends, &router).await }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(within);
-        let connection = http
-            .serve_connection(TokioIo::new(Progress::new(stream, within).that_heeds(hangup, reset)), answer);
+        let stream = Progress::new(stream, within).that_heeds(hangup, reset).that_shows(scanner);
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

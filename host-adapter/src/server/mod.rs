@@ -11,6 +11,7 @@
 
 mod arrival;
 mod error;
+mod framing;
 mod keys;
 mod listener;
 mod part;

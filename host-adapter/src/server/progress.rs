@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::framing::Scanner;
 use crate::hangup::Hangup;
 
 /// A stream whose writes fail once the peer has taken nothing for `patience`, so that an answer that nobody
@@ -19,6 +20,8 @@ pub(super) struct Progress<S> {
     stalled: Option<Pin<Box<Sleep>>>,
     /// What may be ordered, and what to do to the stream then.
     hangup: Option<(Hangup, Reset<S>)>,
+    /// What looks through all that is read.
+    scanner: Scanner,
 }
 
 /// Makes the peer of a stream see a reset.
@@ -26,12 +29,17 @@ type Reset<S> = fn(&S);
 
 impl<S> Progress<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None, hangup: None }
+        Self { stream, patience, stalled: None, hangup: None, scanner: Scanner::default() }
     }
 
     /// The same, and once the order is there, nothing more is written: `then` is done instead.
     pub(super) fn that_heeds(self, order: Hangup, then: Reset<S>) -> Self {
         Self { hangup: Some((order, then)), ..self }
+    }
+
+    /// The same, and `scanner` sees what is read, before the reader does.
+    pub(super) fn that_shows(self, scanner: Scanner) -> Self {
+        Self { scanner, ..self }
     }
 
     fn check_order(&self) -> io::Result<()> {
@@ -62,7 +70,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.scanner.scan(buffer.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
     }
 }
 
