@@ -79,10 +79,6 @@ impl<'a> Iterator for Items<'a> {
             Next::Further => self.element(false),
             Next::Nothing => Ok(None),
         };
-        let item = match item {
-            Ok(Some(_)) if self.read == self.limit => Err(SplitError::TooMany),
-            found => found,
-        };
         self.read += 1;
         if !matches!(item, Ok(Some(_))) {
             self.next = Next::Nothing;
@@ -94,6 +90,7 @@ impl<'a> Iterator for Items<'a> {
 impl<'a> Items<'a> {
     fn only(&mut self) -> Result<Option<Item<'a>>, SplitError> {
         self.next = Next::Nothing;
+        self.check_limit()?;
         match json::check(self.body) {
             Ok(item) => Ok(Some(Ok(item))),
             Err(error) => Err(self.broken(error.offset().unwrap_or(0), error.reason())),
@@ -106,6 +103,7 @@ impl<'a> Items<'a> {
             let (line, rest) = self.rest.split_at(end);
             self.rest = rest.get(1..).unwrap_or_default();
             if !trim_start(line).is_empty() {
+                self.check_limit()?;
                 return Ok(Some(json::check(line)));
             }
         }
@@ -122,10 +120,16 @@ impl<'a> Items<'a> {
             let reason = if ended { Reason::UnexpectedEnd } else { Reason::Expected("`,` or `]`") };
             return Err(self.broken(0, reason));
         }
+        self.check_limit()?;
         let (item, rest) = json::split_first(self.rest)
             .map_err(|error| self.broken(error.offset().unwrap_or(0), error.reason()))?;
         (self.rest, self.next) = (rest, Next::Further);
         Ok(Some(Ok(item)))
+    }
+
+    /// Whether there may be one more item. Asked before it is read: what is too many need not be JSON.
+    fn check_limit(&self) -> Result<(), SplitError> {
+        if self.read == self.limit { Err(SplitError::TooMany) } else { Ok(()) }
     }
 
     fn takes(&mut self, byte: u8) -> bool {
@@ -209,6 +213,10 @@ mod tests {
             let items: Vec<_> = split(body.as_bytes(), packing, 3).collect();
             assert!(items.iter().take(3).all(Result::is_ok), "{body}");
             assert_eq!(items.get(3..), Some(&[Err(SplitError::TooMany)][..]), "{body}");
+        }
+        for body in ["[1,2,3,nul]", "[1,2,3,4"] {
+            let items = split(body.as_bytes(), Packing::Json, 3);
+            assert_eq!(items.last(), Some(Err(SplitError::TooMany)), "what is too many is not read: {body}");
         }
         assert!(split(b"[1,2,3]", Packing::Json, 3).all(|item| item.is_ok()));
     }
