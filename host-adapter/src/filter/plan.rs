@@ -4,6 +4,8 @@ use sealpost_core::{EventKind, Severity};
 
 use super::Filter;
 use super::expr::{Expr, Test};
+#[cfg(any(test, fuzzing))]
+use super::facts::Facts;
 use super::facts::Term;
 use super::field::Field;
 
@@ -19,6 +21,20 @@ pub enum Plan {
     Any(Vec<Self>),
     /// Where all of these say.
     All(Vec<Self>),
+}
+
+#[cfg(any(test, fuzzing))]
+impl Plan {
+    /// Whether an event with these facts is there.
+    #[must_use]
+    pub fn leads_to(&self, facts: &Facts) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Term(term) => facts.terms().contains(term),
+            Self::Any(parts) => parts.iter().any(|part| part.leads_to(facts)),
+            Self::All(parts) => parts.iter().all(|part| part.leads_to(facts)),
+        }
+    }
 }
 
 impl Filter {

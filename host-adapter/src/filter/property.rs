@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Facts, Field, Filter, Plan};
+use super::{Facts, Field, Filter};
 
 const WORDS: [&str; 4] = ["a", "b", "ab", "ünit"];
 const ADDRESSES: [&str; 3] = ["a@x.test", "b@x.test", "a.b@x.test"];
@@ -213,15 +213,6 @@ fn trees(field: Field, leaf: BoxedStrategy<Tree>) -> BoxedStrategy<Vec<(Field, T
     prop::collection::vec(tree.prop_map(move |tree| (field, tree)), 1..3).boxed()
 }
 
-fn leads_to(plan: &Plan, facts: &Facts) -> bool {
-    match plan {
-        Plan::Everything => true,
-        Plan::Term(term) => facts.terms().contains(term),
-        Plan::Any(parts) => parts.iter().any(|part| leads_to(part, facts)),
-        Plan::All(parts) => parts.iter().all(|part| leads_to(part, facts)),
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -243,7 +234,7 @@ proptest! {
             let data = event.json();
             let expected = conditions.iter().all(|(field, tree)| tree.holds(*field, &event));
             prop_assert_eq!(matcher.passes(&data), expected, "{:?}", texts);
-            let led = leads_to(&plan, &Facts::of_data(&data));
+            let led = plan.leads_to(&Facts::of_data(&data));
             prop_assert!(led || !expected, "{:?} is not where {:?} says", texts, plan);
             prop_assert!(!indexed || led == expected, "{:?} led by {:?}", texts, plan);
         }
