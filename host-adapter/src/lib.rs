@@ -11,6 +11,7 @@ mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod growing;
 mod hangup;
 pub mod ingest;
 mod memory;

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sealpost_core::event::{self, CompleteError, Completion};
-use sealpost_core::json::{InputError, Number, RawJson, Sink};
-use sealpost_core::{LegacyKind, ResourceError, UnixTime};
+use sealpost_core::json::{InputError, Number, RawJson};
+use sealpost_core::{LegacyKind, UnixTime};
 use sha2::{Digest, Sha256};
 use tokio::task::yield_now;
 
@@ -17,6 +17,7 @@ use super::{Fault, Note, Rejection, Submission};
 use crate::config::Limits;
 use crate::entropy;
 use crate::filter::Facts;
+use crate::growing::Growing;
 use crate::storage::NewEvent;
 
 /// What every event of a submission has in common.
@@ -92,7 +93,7 @@ fn complete(
     let submitted = event.timestamp;
     let time = submitted.and_then(Number::as_unix_time).unwrap_or(frame.now);
     let completion = Completion { id: &id, timestamp: time, domain: &frame.domain, account: &frame.account };
-    let mut data = Growing::beside(raw);
+    let mut data = room_for(raw);
     event.complete(raw, &completion, &mut data)?;
     let event = NewEvent {
         timestamp: to_micros(time),
@@ -112,9 +113,14 @@ pub(crate) fn completed<'a>(
     raw: RawJson<'a>,
     completion: &Completion<'a>,
 ) -> Result<Bytes, CompleteError<'a>> {
-    let mut data = Growing::beside(raw);
+    let mut data = room_for(raw);
     event::complete(raw, completion, &mut data)?;
     Ok(data.0.into())
+}
+
+/// Room for the event and for what it may lack.
+fn room_for(raw: RawJson<'_>) -> Growing {
+    Growing(Vec::with_capacity(raw.as_bytes().len() + 256))
 }
 
 /// The id of an event without one that is submitted under an idempotency key: 22 characters, the same
@@ -162,22 +168,5 @@ impl From<CompleteError<'_>> for Problem {
     fn from(error: CompleteError<'_>) -> Self {
         let field = if let CompleteError::OtherDomain { .. } = error { "domain.name" } else { "" };
         Self { field: field.to_owned(), reason: error.to_string() }
-    }
-}
-
-/// Bytes in memory. Bounded by what goes in: an event of limited size and the fields it lacks.
-struct Growing(Vec<u8>);
-
-impl Growing {
-    /// Room for the event and for what it may lack.
-    fn beside(raw: RawJson<'_>) -> Self {
-        Self(Vec::with_capacity(raw.as_bytes().len() + 256))
-    }
-}
-
-impl Sink for Growing {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
     }
 }

@@ -9,12 +9,13 @@
 use std::ops::ControlFlow;
 
 use sealpost_core::{
-    ResourceError,
     event::{Account, Completion, Domain},
-    json::{Number, Sink, encode},
+    json::{Number, encode},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::growing::Growing;
 
 /// Whether this is the event-data of the submission with this digest, completed with these members.
 pub(super) fn is_intact(data: &[u8], digest: &[u8; 32], completion: &Completion<'_>) -> bool {
@@ -54,15 +55,6 @@ fn member(name: &str, value: &impl Serialize) -> Vec<u8> {
     // A growing buffer takes everything.
     let _ = encode(value, &mut text);
     text.0
-}
-
-struct Growing(Vec<u8>);
-
-impl Sink for Growing {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ResourceError> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
 }
 
 #[cfg(test)]
