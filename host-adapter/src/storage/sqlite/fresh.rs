@@ -20,8 +20,12 @@ use crate::{
     storage::{DomainId, EventQuery, Position, Seq},
 };
 
-/// Slices in a round, about. With the usual settings each is some milliseconds.
-const SLICES: usize = 16;
+/// Slices in a round, about. With the usual settings each takes one or two milliseconds, for which commits wait.
+const SLICES: usize = 128;
+
+/// A round goes on by a slice when this part of one has come since the last: commits that come close upon each other do
+/// not wait for a slice each, and a round ends before many more facts have gathered.
+const PACE: usize = 4;
 
 /// The writer's side: what is added and removed becomes visible with the commit.
 pub(super) struct Fresh {
@@ -33,6 +37,8 @@ pub(super) struct Fresh {
     /// The event up to which all facts are on disk.
     indexed_to: Seq,
     round: Option<Round>,
+    /// Facts that have come since the last slice.
+    since: usize,
 }
 
 /// The facts of events up to `until` are being written; those up to `reached` are.
@@ -57,7 +63,7 @@ impl Fresh {
     /// The facts of the events after `indexed_to`.
     pub(super) fn new(enough: usize, (indexed_to, facts): (Seq, BTreeSet<Fact>)) -> Self {
         let shelf = Shelf(Arc::new(RwLock::new(facts)));
-        Self { shelf, enough, added: Vec::new(), removed: Vec::new(), indexed_to, round: None }
+        Self { shelf, enough, added: Vec::new(), removed: Vec::new(), indexed_to, round: None, since: 0 }
     }
 
     pub(super) fn shelf(&self) -> Shelf {
@@ -76,6 +82,7 @@ impl Fresh {
         if self.added.is_empty() && self.removed.is_empty() {
             return;
         }
+        self.since += self.added.len();
         let mut shelf = self.shelf.0.write().unwrap_or_else(PoisonError::into_inner);
         shelf.extend(self.added.drain(..));
         for fact in self.removed.drain(..) {
@@ -95,13 +102,16 @@ impl Fresh {
 
     /// What is to be written next, if it is time; `last` is the last event.
     pub(super) fn slice(&self, last: Seq) -> Option<Slice> {
+        let most = self.enough.div_ceil(SLICES);
+        if self.round.is_some() && self.since < most / PACE {
+            return None;
+        }
         let round = self.round.or_else(|| {
             // Every start reads the events again, so there are not to be many of few facts either.
             let events = usize::try_from(last.saturating_sub(self.indexed_to)).unwrap_or(usize::MAX);
             let enough = self.shelf.len() >= self.enough || events >= self.enough.div_ceil(2);
             enough.then_some(Round { until: last, reached: None })
         })?;
-        let most = self.enough.div_ceil(SLICES);
         let facts = self.shelf.after(round.reached, round.until, most);
         let ends = facts.len() < most;
         Some(Slice { then: Round { reached: facts.last().copied().or(round.reached), ..round }, ends, facts })
@@ -119,6 +129,7 @@ impl Fresh {
 
     /// Goes on behind a slice that is committed.
     pub(super) fn written(&mut self, slice: &Slice) {
+        self.since = 0;
         self.round = (!slice.ends).then_some(slice.then);
         if slice.ends {
             self.indexed_to = slice.then.until;
@@ -159,5 +170,46 @@ impl Shelf {
         let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let rest = shelf.range((reached.map_or(Unbounded, Excluded), Unbounded));
         rest.filter(|(.., position)| position.seq <= until).take(most).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENOUGH: usize = 1024;
+
+    /// Takes over this many more events of one fact each; the last of them.
+    fn events(fresh: &mut Fresh, last: Seq, more: Seq) -> Seq {
+        for seq in last + 1..=last + more {
+            fresh.add([(1, Term(seq.cast_signed()), Position { timestamp: 0, seq })]);
+        }
+        fresh.commit();
+        last + more
+    }
+
+    fn fresh() -> Fresh {
+        Fresh::new(ENOUGH, (0, BTreeSet::new()))
+    }
+
+    #[test]
+    fn a_round_takes_its_time_and_ends_before_many_more_have_come() {
+        let mut fresh = fresh();
+        let mut last = events(&mut fresh, 0, ENOUGH as Seq);
+        let mut slices = 0;
+        while fresh.round.is_some() || slices == 0 {
+            let before = fresh.shelf.len();
+            if let Some(slice) = fresh.slice(last) {
+                fresh.removed.extend(&slice.facts);
+                fresh.commit();
+                fresh.written(&slice);
+                assert!(before - fresh.shelf.len() <= ENOUGH / SLICES);
+                assert!(fresh.round.is_none() || fresh.slice(last).is_none(), "commits come first");
+                slices += 1;
+            }
+            last = events(&mut fresh, last, 1);
+        }
+        assert!((SLICES..SLICES + 2).contains(&slices), "{slices}");
+        assert!(fresh.shelf.len() < ENOUGH / 2, "{}", fresh.shelf.len());
     }
 }
