@@ -23,8 +23,8 @@ use crate::{
 /// Slices in a round, about. With the usual settings each takes one or two milliseconds, for which commits wait.
 const SLICES: usize = 128;
 
-/// A round goes on by a slice when this part of one has come since the last: commits that come close upon each other do
-/// not wait for a slice each, and a round ends before many more facts have gathered.
+/// A round goes on by a slice for every so many facts that come, this part of a slice: small commits do not wait for a
+/// slice each, and a round ends before many more facts have gathered.
 const PACE: usize = 4;
 
 /// The writer's side: what is added and removed becomes visible with the commit.
@@ -37,7 +37,7 @@ pub(super) struct Fresh {
     /// The event up to which all facts are on disk.
     indexed_to: Seq,
     round: Option<Round>,
-    /// Facts that have come since the last slice.
+    /// Facts that have come since the round began, less those that its slices were taken for.
     since: usize,
 }
 
@@ -82,7 +82,9 @@ impl Fresh {
         if self.added.is_empty() && self.removed.is_empty() {
             return;
         }
-        self.since += self.added.len();
+        if self.round.is_some() {
+            self.since += self.added.len();
+        }
         let mut shelf = self.shelf.0.write().unwrap_or_else(PoisonError::into_inner);
         shelf.extend(self.added.drain(..));
         for fact in self.removed.drain(..) {
@@ -95,15 +97,9 @@ impl Fresh {
         self.removed.clear();
     }
 
-    /// Whether so many facts wait that another slice is to be written before more come.
-    pub(super) fn presses(&self) -> bool {
-        self.shelf.len() / 2 > self.enough
-    }
-
     /// What is to be written next, if it is time; `last` is the last event.
     pub(super) fn slice(&self, last: Seq) -> Option<Slice> {
-        let most = self.enough.div_ceil(SLICES);
-        if self.round.is_some() && self.since < most / PACE {
+        if self.round.is_some() && self.since < self.pace() {
             return None;
         }
         let round = self.round.or_else(|| {
@@ -112,9 +108,14 @@ impl Fresh {
             let enough = self.shelf.len() >= self.enough || events >= self.enough.div_ceil(2);
             enough.then_some(Round { until: last, reached: None })
         })?;
+        let most = self.enough.div_ceil(SLICES);
         let facts = self.shelf.after(round.reached, round.until, most);
         let ends = facts.len() < most;
         Some(Slice { then: Round { reached: facts.last().copied().or(round.reached), ..round }, ends, facts })
+    }
+
+    fn pace(&self) -> usize {
+        self.enough.div_ceil(SLICES) / PACE
     }
 
     /// Writes a slice within the open transaction.
@@ -129,7 +130,8 @@ impl Fresh {
 
     /// Goes on behind a slice that is committed.
     pub(super) fn written(&mut self, slice: &Slice) {
-        self.since = 0;
+        // The first slice of a round is taken for none.
+        self.since = if slice.ends { 0 } else { self.since.saturating_sub(self.pace()) };
         self.round = (!slice.ends).then_some(slice.then);
         if slice.ends {
             self.indexed_to = slice.then.until;
@@ -192,24 +194,35 @@ mod tests {
         Fresh::new(ENOUGH, (0, BTreeSet::new()))
     }
 
-    #[test]
-    fn a_round_takes_its_time_and_ends_before_many_more_have_come() {
-        let mut fresh = fresh();
-        let mut last = events(&mut fresh, 0, ENOUGH as Seq);
+    /// Writes what is to be written before the next commit; how many slices that were.
+    fn index(fresh: &mut Fresh, last: Seq) -> usize {
         let mut slices = 0;
-        while fresh.round.is_some() || slices == 0 {
-            let before = fresh.shelf.len();
-            if let Some(slice) = fresh.slice(last) {
-                fresh.removed.extend(&slice.facts);
-                fresh.commit();
-                fresh.written(&slice);
-                assert!(before - fresh.shelf.len() <= ENOUGH / SLICES);
-                assert!(fresh.round.is_none() || fresh.slice(last).is_none(), "commits come first");
-                slices += 1;
-            }
-            last = events(&mut fresh, last, 1);
+        while let Some(slice) = fresh.slice(last) {
+            assert!(slice.facts.len() <= ENOUGH / SLICES);
+            fresh.removed.extend(&slice.facts);
+            fresh.commit();
+            fresh.written(&slice);
+            slices += 1;
         }
-        assert!((SLICES..SLICES + 2).contains(&slices), "{slices}");
-        assert!(fresh.shelf.len() < ENOUGH / 2, "{}", fresh.shelf.len());
+        slices
+    }
+
+    #[test]
+    fn a_round_goes_on_as_facts_come_and_ends_before_many_more_have() {
+        for more in [1, 2, 50, 600] {
+            let mut fresh = fresh();
+            let mut last = events(&mut fresh, 0, ENOUGH as Seq);
+            let mut slices = index(&mut fresh, last);
+            assert_eq!(slices, 1, "commits come first");
+            let until = last;
+            while fresh.indexed_to < until {
+                last = events(&mut fresh, last, more);
+                assert!(fresh.shelf.len() < 3 * ENOUGH / 2 + more as usize);
+                let written = index(&mut fresh, last);
+                assert!(written <= (more as usize * PACE * SLICES).div_ceil(ENOUGH), "{written} slices");
+                slices += written;
+            }
+            assert!((SLICES..SLICES + 3).contains(&slices), "{slices} slices");
+        }
     }
 }

@@ -237,7 +237,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a slice of fresh facts, or as many as it takes to keep them few.
+    /// Writes the slices of fresh facts that it is time for.
     fn index(&mut self) -> Result<(), Broken> {
         while let Some(slice) = self.books.fresh.slice(self.books.counts.last) {
             let written = self.transact(|connection, books| books.fresh.write(connection, &slice))?;
@@ -246,9 +246,6 @@ impl Writer {
                 return Ok(());
             }
             self.books.fresh.written(&slice);
-            if !self.books.fresh.presses() {
-                return Ok(());
-            }
         }
         Ok(())
     }
