@@ -1,7 +1,5 @@
 //! The index of facts: one row per term of an event.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use crate::{
@@ -49,11 +47,11 @@ pub(super) fn of_event(connection: &Connection, seq: i64) -> rusqlite::Result<Ve
 }
 
 /// Up to which event all facts are written, and the rows of those after it.
-pub(super) fn unwritten(connection: &Connection) -> rusqlite::Result<(Seq, BTreeSet<Fact>)> {
+pub(super) fn unwritten(connection: &Connection) -> rusqlite::Result<(Seq, Vec<Fact>)> {
     let indexed_to =
         connection.query_row("SELECT indexed_to FROM counters", [], |row| row.get::<_, i64>(0))?;
     let mut events = connection.prepare("SELECT domain, timestamp, seq, data FROM event WHERE seq > ?")?;
-    let mut facts = BTreeSet::new();
+    let mut facts = Vec::new();
     for event in events.query_map([indexed_to], of_row)? {
         facts.extend(event?);
     }

@@ -8,13 +8,16 @@
 //! made again at the next start.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError, RwLock},
+    mem,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use rusqlite::Connection;
 
-use super::facts::{self, Fact};
+use super::{
+    facts::{self, Fact},
+    runs::Runs,
+};
 use crate::{
     filter::Term,
     storage::{DomainId, EventQuery, Position, Seq},
@@ -36,33 +39,28 @@ pub(super) struct Fresh {
     removed: Vec<Fact>,
     /// The event up to which all facts are on disk.
     indexed_to: Seq,
-    round: Option<Round>,
+    /// The last event whose facts are being written.
+    round: Option<Seq>,
     /// Facts that have come since the round began, less those that its slices were taken for.
     since: usize,
 }
 
-/// The facts of events up to `until` are being written; those up to `reached` are.
-#[derive(Clone, Copy)]
-struct Round {
-    until: Seq,
-    reached: Option<Fact>,
-}
-
 /// The readers' side.
 #[derive(Clone, Default)]
-pub(super) struct Shelf(Arc<RwLock<BTreeSet<Fact>>>);
+pub(super) struct Shelf(Arc<RwLock<Runs>>);
 
-/// Facts that one transaction is to write, and the round that it leaves.
+/// Facts that one transaction is to write.
 pub(super) struct Slice {
     facts: Vec<Fact>,
-    then: Round,
-    ends: bool,
+    /// The event up to which all facts are then written, if these are the last of the round.
+    ends: Option<Seq>,
 }
 
 impl Fresh {
     /// The facts of the events after `indexed_to`.
-    pub(super) fn new(enough: usize, (indexed_to, facts): (Seq, BTreeSet<Fact>)) -> Self {
-        let shelf = Shelf(Arc::new(RwLock::new(facts)));
+    pub(super) fn new(enough: usize, (indexed_to, facts): (Seq, Vec<Fact>)) -> Self {
+        let shelf = Shelf::default();
+        shelf.write().add(facts);
         Self { shelf, enough, added: Vec::new(), removed: Vec::new(), indexed_to, round: None, since: 0 }
     }
 
@@ -85,10 +83,11 @@ impl Fresh {
         if self.round.is_some() {
             self.since += self.added.len();
         }
-        let mut shelf = self.shelf.0.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.extend(self.added.drain(..));
-        for fact in self.removed.drain(..) {
-            shelf.remove(&fact);
+        let mut shelf = self.shelf.write();
+        shelf.add(mem::take(&mut self.added));
+        if !self.removed.is_empty() {
+            self.removed.sort_unstable();
+            shelf.remove(&mem::take(&mut self.removed));
         }
     }
 
@@ -98,20 +97,25 @@ impl Fresh {
     }
 
     /// What is to be written next, if it is time; `last` is the last event.
-    pub(super) fn slice(&self, last: Seq) -> Option<Slice> {
-        if self.round.is_some() && self.since < self.pace() {
-            return None;
-        }
-        let round = self.round.or_else(|| {
-            // Every start reads the events again, so there are not to be many of few facts either.
-            let events = usize::try_from(last.saturating_sub(self.indexed_to)).unwrap_or(usize::MAX);
-            let enough = self.shelf.len() >= self.enough || events >= self.enough.div_ceil(2);
-            enough.then_some(Round { until: last, reached: None })
-        })?;
+    pub(super) fn slice(&mut self, last: Seq) -> Option<Slice> {
+        let until = match self.round {
+            Some(_) if self.since < self.pace() => return None,
+            Some(until) => until,
+            None if self.is_enough(last) => {
+                self.shelf.write().begin_round();
+                *self.round.insert(last)
+            }
+            None => return None,
+        };
         let most = self.enough.div_ceil(SLICES);
-        let facts = self.shelf.after(round.reached, round.until, most);
-        let ends = facts.len() < most;
-        Some(Slice { then: Round { reached: facts.last().copied().or(round.reached), ..round }, ends, facts })
+        let facts = self.shelf.read().slice(most);
+        Some(Slice { ends: (facts.len() < most).then_some(until), facts })
+    }
+
+    /// Whether it is time for a round. Every start reads the events again, so there are not to be many of few facts either.
+    fn is_enough(&self, last: Seq) -> bool {
+        let events = usize::try_from(last.saturating_sub(self.indexed_to)).unwrap_or(usize::MAX);
+        self.shelf.read().len() >= self.enough || events >= self.enough.div_ceil(2)
     }
 
     fn pace(&self) -> usize {
@@ -119,22 +123,20 @@ impl Fresh {
     }
 
     /// Writes a slice within the open transaction.
-    pub(super) fn write(&mut self, connection: &Connection, slice: &Slice) -> rusqlite::Result<()> {
+    pub(super) fn write(connection: &Connection, slice: &Slice) -> rusqlite::Result<()> {
         facts::insert(connection, &slice.facts)?;
-        if slice.ends {
-            facts::set_indexed_to(connection, slice.then.until)?;
-        }
-        self.removed.extend(&slice.facts);
-        Ok(())
+        slice.ends.map_or(Ok(()), |until| facts::set_indexed_to(connection, until))
     }
 
-    /// Goes on behind a slice that is committed.
+    /// Goes on behind a slice that is committed. Readers look here before they look there.
     pub(super) fn written(&mut self, slice: &Slice) {
+        if let Some(&last) = slice.facts.last() {
+            self.shelf.write().take(last);
+        }
         // The first slice of a round is taken for none.
-        self.since = if slice.ends { 0 } else { self.since.saturating_sub(self.pace()) };
-        self.round = (!slice.ends).then_some(slice.then);
-        if slice.ends {
-            self.indexed_to = slice.then.until;
+        self.since = self.since.saturating_sub(self.pace());
+        if let Some(until) = slice.ends {
+            (self.round, self.since, self.indexed_to) = (None, 0, until);
         }
     }
 }
@@ -157,21 +159,27 @@ impl Shelf {
         if low > high {
             return Vec::new();
         }
-        let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let run = shelf.range((domain, term, low)..=(domain, term, high)).map(|&(.., position)| position);
-        if query.ascending { run.take(limit).collect() } else { run.rev().take(limit).collect() }
+        let shelf = self.read();
+        let pieces = shelf.between((domain, term, low), (domain, term, high)).flat_map(|facts| {
+            let last = facts.len().saturating_sub(limit);
+            let nearest = if query.ascending { facts.get(..limit) } else { facts.get(last..) };
+            nearest.unwrap_or(facts)
+        });
+        let mut found: Vec<_> = pieces.map(|&(.., position)| position).collect();
+        found.sort_unstable();
+        if !query.ascending {
+            found.reverse();
+        }
+        found.truncate(limit);
+        found
     }
 
-    fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    fn read(&self) -> RwLockReadGuard<'_, Runs> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next slice of facts of events up to `until`.
-    fn after(&self, reached: Option<Fact>, until: Seq, most: usize) -> Vec<Fact> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let rest = shelf.range((reached.map_or(Unbounded, Excluded), Unbounded));
-        rest.filter(|(.., position)| position.seq <= until).take(most).copied().collect()
+    fn write(&self) -> RwLockWriteGuard<'_, Runs> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,7 +199,7 @@ mod tests {
     }
 
     fn fresh() -> Fresh {
-        Fresh::new(ENOUGH, (0, BTreeSet::new()))
+        Fresh::new(ENOUGH, (0, Vec::new()))
     }
 
     /// Writes what is to be written before the next commit; how many slices that were.
@@ -199,8 +207,6 @@ mod tests {
         let mut slices = 0;
         while let Some(slice) = fresh.slice(last) {
             assert!(slice.facts.len() <= ENOUGH / SLICES);
-            fresh.removed.extend(&slice.facts);
-            fresh.commit();
             fresh.written(&slice);
             slices += 1;
         }
@@ -217,7 +223,7 @@ mod tests {
             let until = last;
             while fresh.indexed_to < until {
                 last = events(&mut fresh, last, more);
-                assert!(fresh.shelf.len() < 3 * ENOUGH / 2 + more as usize);
+                assert!(fresh.shelf.read().len() < 3 * ENOUGH / 2 + more as usize);
                 let written = index(&mut fresh, last);
                 assert!(written <= (more as usize * PACE * SLICES).div_ceil(ENOUGH), "{written} slices");
                 slices += written;

@@ -24,6 +24,7 @@ mod load;
 mod lock;
 mod read;
 mod retention;
+mod runs;
 mod schema;
 mod steps;
 #[cfg(test)]

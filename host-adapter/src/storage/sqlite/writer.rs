@@ -22,6 +22,7 @@ use super::{
     deliveries::{Cancellation, cancel_slice},
     domains::delete_slice,
     error::passing,
+    fresh::Fresh,
     schema::begin,
     steps::Steps,
 };
@@ -240,7 +241,7 @@ impl Writer {
     /// Writes the slices of fresh facts that it is time for.
     fn index(&mut self) -> Result<(), Broken> {
         while let Some(slice) = self.books.fresh.slice(self.books.counts.last) {
-            let written = self.transact(|connection, books| books.fresh.write(connection, &slice))?;
+            let written = self.transact(|connection, _| Fresh::write(connection, &slice))?;
             // Where the disk is full, they stay as they are, and no more will come.
             if written.is_err() {
                 return Ok(());

@@ -1,0 +1,201 @@
+//! Facts in sorted runs, each in one piece of memory.
+//!
+//! What a commit adds is a run, and runs are merged as long as they are short and about one size. So a fact is moved some
+//! ten times, which costs a fifth of its insertion into a tree and half of the memory, and reading looks through some
+//! twenty runs. A round sets the runs aside that there are, and takes slices from all of them in the order of the facts.
+
+use std::mem;
+
+use super::facts::Fact;
+
+/// Facts of a run that is merged no more: 1 MiB of them, since both runs and the new one are there for a moment.
+const LONG: usize = 32_768;
+
+#[derive(Default)]
+pub(super) struct Runs {
+    /// Each sorted.
+    runs: Vec<Vec<Fact>>,
+    /// Those of the round under way, of which everything up to `reached` has been taken.
+    round: Vec<Vec<Fact>>,
+    reached: Option<Fact>,
+}
+
+impl Runs {
+    /// Adds facts that are not there.
+    pub(super) fn add(&mut self, mut facts: Vec<Fact>) {
+        facts.sort_unstable();
+        let mergeable = |last: &mut Vec<Fact>, length| last.len() < 2 * length && last.len() + length <= LONG;
+        while let Some(last) = self.runs.pop_if(|last| mergeable(last, facts.len())) {
+            facts = merged(&last, &facts);
+        }
+        if !facts.is_empty() {
+            self.runs.push(facts);
+        }
+    }
+
+    /// Removes those of these facts that are there. They are sorted.
+    pub(super) fn remove(&mut self, gone: &[Fact]) {
+        for run in self.runs.iter_mut().chain(&mut self.round) {
+            // Nearly always none is there: what becomes old was written long ago.
+            if gone.iter().any(|fact| run.binary_search(fact).is_ok()) {
+                run.retain(|fact| gone.binary_search(fact).is_err());
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pieces().map(<[Fact]>::len).sum()
+    }
+
+    /// Makes a round of all that is there. What was left of the one before is gone.
+    pub(super) fn begin_round(&mut self) {
+        (self.round, self.reached) = (mem::take(&mut self.runs), None);
+    }
+
+    /// The next facts of the round, in order; fewer than so many only where no more are left.
+    pub(super) fn slice(&self, most: usize) -> Vec<Fact> {
+        let mut pieces: Vec<_> = self.rest_of_round().collect();
+        let mut slice = Vec::with_capacity(most);
+        while slice.len() < most
+            && let Some((fact, rest, piece)) = pieces
+                .iter_mut()
+                .filter_map(|piece| piece.split_first().map(|(fact, rest)| (*fact, rest, piece)))
+                .min_by_key(|(fact, ..)| *fact)
+        {
+            slice.push(fact);
+            *piece = rest;
+        }
+        slice
+    }
+
+    /// Takes the slice that ends with this fact.
+    pub(super) fn take(&mut self, last: Fact) {
+        self.reached = Some(last);
+        if self.rest_of_round().all(<[Fact]>::is_empty) {
+            self.round = Vec::new();
+        }
+    }
+
+    /// The facts from the lower to the higher one: sorted pieces.
+    pub(super) fn between(&self, low: Fact, high: Fact) -> impl Iterator<Item = &[Fact]> {
+        self.pieces().map(move |piece| {
+            let from = piece.partition_point(|fact| *fact < low);
+            let to = piece.partition_point(|fact| *fact <= high);
+            piece.get(from..to).unwrap_or_default()
+        })
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[Fact]> {
+        self.runs.iter().map(Vec::as_slice).chain(self.rest_of_round())
+    }
+
+    fn rest_of_round(&self) -> impl Iterator<Item = &[Fact]> {
+        let reached = self.reached;
+        self.round.iter().map(move |run| {
+            let taken = reached.map_or(0, |reached| run.partition_point(|fact| *fact <= reached));
+            run.get(taken..).unwrap_or_default()
+        })
+    }
+}
+
+/// Both runs as one.
+fn merged(mut left: &[Fact], mut right: &[Fact]) -> Vec<Fact> {
+    let mut all = Vec::with_capacity(left.len() + right.len());
+    while let (Some((first, rest_left)), Some((second, rest_right))) =
+        (left.split_first(), right.split_first())
+    {
+        if first <= second {
+            all.push(*first);
+            left = rest_left;
+        } else {
+            all.push(*second);
+            right = rest_right;
+        }
+    }
+    all.extend_from_slice(left);
+    all.extend_from_slice(right);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{filter::Term, storage::Position};
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(Vec<u16>),
+        Remove(Vec<u16>),
+        Round,
+        Take(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let some = || prop::collection::vec(0..500_u16, 0..60);
+        let step = prop_oneof![
+            4 => some().prop_map(Step::Add),
+            2 => some().prop_map(Step::Remove),
+            1 => Just(Step::Round),
+            2 => (1..40_usize).prop_map(Step::Take),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    fn fact(number: u16) -> Fact {
+        let seq = u64::from(number);
+        (1, Term(i64::from(number % 7)), Position { timestamp: i64::from(number / 3), seq })
+    }
+
+    proptest! {
+        /// Whatever is done to them, runs hold what a set holds.
+        #[test]
+        fn runs_are_a_set(steps in steps(), low in 0..500_u16, high in 0..500_u16) {
+            let (mut runs, mut set, mut round) = (Runs::default(), BTreeSet::new(), BTreeSet::new());
+            for step in steps {
+                match step {
+                    Step::Add(numbers) => {
+                        let new: BTreeSet<_> = numbers.into_iter().map(fact).filter(|fact| !set.contains(fact)).collect();
+                        set.extend(&new);
+                        runs.add(new.into_iter().rev().collect());
+                    }
+                    Step::Remove(numbers) => {
+                        let gone: BTreeSet<_> = numbers.into_iter().map(fact).collect();
+                        set.retain(|fact| !gone.contains(fact));
+                        round.retain(|fact| !gone.contains(fact));
+                        runs.remove(&gone.into_iter().collect::<Vec<_>>());
+                    }
+                    Step::Round if round.is_empty() => {
+                        round.clone_from(&set);
+                        runs.begin_round();
+                    }
+                    Step::Round => {}
+                    Step::Take(count) => {
+                        let taken: Vec<_> = round.iter().take(count).copied().collect();
+                        prop_assert_eq!(runs.slice(count), &*taken);
+                        taken.last().into_iter().for_each(|last| runs.take(*last));
+                        set.retain(|fact| !taken.contains(fact));
+                        round.retain(|fact| !taken.contains(fact));
+                    }
+                }
+                prop_assert_eq!(runs.len(), set.len());
+            }
+            let (low, high) = (fact(low.min(high)).min(fact(high)), fact(high).max(fact(low)));
+            let mut found: Vec<_> = runs.between(low, high).flatten().copied().collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, set.range(low..=high).copied().collect::<Vec<_>>());
+        }
+    }
+    #[test]
+    fn many_small_runs_become_a_few() {
+        let mut runs = Runs::default();
+        for number in 0..4096 {
+            runs.add(vec![(1, Term(number % 13), Position { timestamp: number, seq: 0 })]);
+        }
+        assert_eq!(runs.len(), 4096);
+        assert!(runs.runs.len() <= 13, "{}", runs.runs.len());
+    }
+}
