@@ -1,6 +1,6 @@
 //! Accepting events: one row each, and one per delivery.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::{
     books::{Books, Effects},
@@ -25,7 +25,8 @@ pub(super) fn append(
     (to, events, partial): (&Addressee, &[NewEvent], bool),
 ) -> rusqlite::Result<AppendResult> {
     let Some(domain) = to.find(directory) else { return Ok(Err(AppendError::UnknownDomain)) };
-    let fates = event::triage(events, |id| find(connection, domain.id(), id))?;
+    let mut statements = Statements::prepare(connection)?;
+    let fates = event::triage(events, |id| statements.find(domain.id(), id))?;
     let conflicts = event::conflicts(events, &fates);
     if !partial && !conflicts.is_empty() {
         return Ok(Err(AppendError::Conflicts(conflicts)));
@@ -41,51 +42,66 @@ pub(super) fn append(
     }
     let now = Moment::now();
     for event in new() {
-        insert(connection, books, effects, (directory, domain), event, now)?;
+        statements.insert(books, effects, (directory, domain), event, now)?;
     }
     Ok(Ok(event::answers(events, fates, |event| event.fan_out(directory, domain))))
 }
 
-fn find(connection: &Connection, domain: DomainId, id: &str) -> rusqlite::Result<Option<Known>> {
-    connection
-        .prepare_cached("SELECT digest, timestamp, deliveries FROM event WHERE domain = ? AND id = ?")?
-        .query_row(params![domain, id], |row| {
-            Ok(Known { digest: row.get(0)?, timestamp: row.get(1)?, deliveries: row.get(2)? })
-        })
-        .optional()
+/// What every event of a batch needs, looked up once.
+struct Statements<'c> {
+    find: CachedStatement<'c>,
+    event: CachedStatement<'c>,
+    pending: CachedStatement<'c>,
 }
 
-fn insert(
-    connection: &Connection,
-    books: &mut Books,
-    effects: &mut Effects,
-    (directory, domain): (&Directory, &Domain),
-    event: &NewEvent,
-    now: Moment,
-) -> rusqlite::Result<()> {
-    let seq = books.counts.last + 1;
-    let endpoints = event.endpoints(directory, domain);
-    connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
-        seq.cast_signed(),
-        domain.id(),
-        event.id,
-        event.timestamp,
-        event.kind.as_str(),
-        event.digest,
-        u8::try_from(endpoints.len()).unwrap_or(u8::MAX),
-        now.wall,
-        &*event.data,
-    ])?;
-    books.counts.last = seq;
-    let position = Position { timestamp: event.timestamp, seq };
-    books.fresh.add(facts::rows(domain.id(), &event.facts, position));
-    books.counts.accounting.accepted += endpoints.len() as u64;
-    for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
-        books.pending.add(endpoint.id(), 1);
-        let claimed = books.window.admits(endpoint.id(), now.steady);
-        let claim = if claimed { books.token } else { 0 };
-        connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?.execute(
-            params![
+impl<'c> Statements<'c> {
+    fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            find: connection.prepare_cached(
+                "SELECT digest, timestamp, deliveries FROM event WHERE domain = ? AND id = ?",
+            )?,
+            event: connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            pending: connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?,
+        })
+    }
+
+    fn find(&mut self, domain: DomainId, id: &str) -> rusqlite::Result<Option<Known>> {
+        let known = |row: &Row<'_>| {
+            Ok(Known { digest: row.get(0)?, timestamp: row.get(1)?, deliveries: row.get(2)? })
+        };
+        self.find.query_row(params![domain, id], known).optional()
+    }
+
+    fn insert(
+        &mut self,
+        books: &mut Books,
+        effects: &mut Effects,
+        (directory, domain): (&Directory, &Domain),
+        event: &NewEvent,
+        now: Moment,
+    ) -> rusqlite::Result<()> {
+        let seq = books.counts.last + 1;
+        let endpoints = event.endpoints(directory, domain);
+        self.event.execute(params![
+            seq.cast_signed(),
+            domain.id(),
+            event.id,
+            event.timestamp,
+            event.kind.as_str(),
+            event.digest,
+            u8::try_from(endpoints.len()).unwrap_or(u8::MAX),
+            now.wall,
+            &*event.data,
+        ])?;
+        books.counts.last = seq;
+        let position = Position { timestamp: event.timestamp, seq };
+        books.fresh.add(facts::rows(domain.id(), &event.facts, position));
+        books.counts.accounting.accepted += endpoints.len() as u64;
+        for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
+            books.pending.add(endpoint.id(), 1);
+            let claimed = books.window.admits(endpoint.id(), now.steady);
+            let claim = if claimed { books.token } else { 0 };
+            self.pending.execute(params![
                 id.cast_signed(),
                 endpoint.id(),
                 domain.id(),
@@ -93,14 +109,14 @@ fn insert(
                 kind.format(),
                 now.steady,
                 claim
-            ],
-        )?;
-        if claimed {
-            books.window.claim(id, endpoint.id(), event.data.len(), now.steady);
-            effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));
-        } else {
-            books.window.leave_unclaimed(endpoint.id(), now.steady);
+            ])?;
+            if claimed {
+                books.window.claim(id, endpoint.id(), event.data.len(), now.steady);
+                effects.claimed.push(event.delivery(id, domain, kind, endpoint, now));
+            } else {
+                books.window.leave_unclaimed(endpoint.id(), now.steady);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

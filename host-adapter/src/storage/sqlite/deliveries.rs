@@ -50,6 +50,9 @@ pub(super) fn record(
     directory: &Directory,
     settled: &[Settled],
 ) -> rusqlite::Result<()> {
+    let mut postpone = connection
+        .prepare_cached("UPDATE pending SET due = ?, attempts = ?, claim = ? WHERE id = ? AND claim = ?")?;
+    let mut end = connection.prepare_cached("DELETE FROM pending WHERE id = ? AND claim = ?")?;
     for settled in settled {
         let endpoint = books.window.holder(settled.id).and_then(|holder| directory.endpoint(holder));
         if let Some(endpoint) = endpoint {
@@ -60,11 +63,8 @@ pub(super) fn record(
         match settled.verdict {
             Verdict::Retry { kept, .. } => {
                 let claim = if kept { books.token } else { 0 };
-                let changed = connection
-                    .prepare_cached(
-                        "UPDATE pending SET due = ?, attempts = ?, claim = ? WHERE id = ? AND claim = ?",
-                    )?
-                    .execute(params![settled.due, settled.attempts, claim, id, books.token])?;
+                let changed =
+                    postpone.execute(params![settled.due, settled.attempts, claim, id, books.token])?;
                 if kept {
                     books.window.postpone(settled.id, settled.due);
                 }
@@ -73,10 +73,7 @@ pub(super) fn record(
                 }
             }
             verdict => {
-                let removed = connection
-                    .prepare_cached("DELETE FROM pending WHERE id = ? AND claim = ?")?
-                    .execute(params![id, books.token])?;
-                if removed == 1 {
+                if end.execute([id, books.token])? == 1 {
                     books.counts.accounting.count(verdict);
                     if let Some(endpoint) = endpoint {
                         books.pending.remove(endpoint.id(), 1);
@@ -111,8 +108,8 @@ pub(super) fn refill(
         books.counts.accounting.count(Verdict::Cancelled);
         books.pending.remove(endpoint.id(), 1);
     }
+    let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
     for delivery in &deliveries {
-        let mut claim = connection.prepare_cached("UPDATE pending SET claim = ? WHERE id = ?")?;
         claim.execute(params![books.token, delivery.id.cast_signed()])?;
     }
     let next_due = next_due(connection, endpoint.id())?;
