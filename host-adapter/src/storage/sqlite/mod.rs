@@ -112,23 +112,24 @@ impl Sqlite {
         master_key: &MasterKey,
         settings: &Settings,
     ) -> Result<(Self, Vec<Inbox>), OpenError> {
-        Self::open_with(directory, master_key, settings, |_| Ok(()))
+        Self::open_with(directory, master_key, settings, |_, _| Ok(()))
             .map_err(|cause| OpenError { directory: directory.to_owned(), cause })
     }
 
-    /// Opens a store whose writing connection was prepared further.
+    /// Opens a store whose writing connection was prepared further, by somebody who is given the alarm, too.
     fn open_with(
         directory: &Path,
         master_key: &MasterKey,
         settings: &Settings,
-        prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+        prepare: impl FnOnce(&Connection, &Alarm) -> rusqlite::Result<()>,
     ) -> Result<(Self, Vec<Inbox>), OpenCause> {
         let lock = lock::lock(directory)?;
         let path = directory.join(FILE);
         // SQLite gives the files that it makes beside this one the same mode.
         private::make_file(&path).map_err(OpenCause::Directory)?;
         let connection = schema::open_writer(&path)?;
-        prepare(&connection)?;
+        let (alarm, failure) = Alarm::new();
+        prepare(&connection, &alarm)?;
         let identity = load::identity(&connection, master_key)?;
         let configured = load::directory(&connection, master_key, settings.caps())?;
         let (accounting, last) = load::counters(&connection)?;
@@ -144,7 +145,6 @@ impl Sqlite {
 
         let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
 
-        let (alarm, failure) = Alarm::new();
         let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
         let counts = Counts { accounting, last, retained_to: 0 };

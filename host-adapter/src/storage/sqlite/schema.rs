@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{OpenCause, checkpoint::checkpoint, facts};
 use crate::private;
@@ -88,6 +88,8 @@ impl Drop for Writing<'_> {
 pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    // Should it be the last one to close, it is because the store has failed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 

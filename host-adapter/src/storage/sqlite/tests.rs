@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::{
     OpenCause, Sqlite,
+    alarm::Alarm,
     schema::{MIGRATIONS, open_writer},
 };
 use crate::{
@@ -303,7 +304,7 @@ async fn little_free_disk_refuses_events() {
 async fn a_full_disk_refuses_events_and_loses_no_record() {
     let patient = Settings { outcome_linger: Duration::from_secs(60), ..settings() };
     let directory = tempfile::tempdir().unwrap();
-    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &patient, |connection| {
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &patient, |connection, _| {
         connection.pragma_update(None, "max_page_count", 40)
     })
     .unwrap();
@@ -329,10 +330,11 @@ async fn a_full_disk_refuses_events_and_loses_no_record() {
 #[tokio::test]
 async fn another_programs_lock_refuses_changes_and_loses_no_record() {
     let directory = tempfile::tempdir().unwrap();
-    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &settings(), |connection| {
-        connection.busy_timeout(Duration::from_millis(20))
-    })
-    .unwrap();
+    let (sqlite, inboxes) =
+        Sqlite::open_with(directory.path(), &master_key(), &settings(), |connection, _| {
+            connection.busy_timeout(Duration::from_millis(20))
+        })
+        .unwrap();
     let mut stage = Fixture::stage(Store::Sqlite(sqlite), inboxes, Some(directory)).await;
     stage.subscribe(&[A]).await;
     stage.append(vec![event("one")]).await;
@@ -393,6 +395,22 @@ async fn a_failed_write_breaks_the_store_for_good() {
     assert_eq!(lost, Err(AppendError::Store(StoreError::Broken)));
     assert!(stage.store.broken().await.contains("pending"));
     assert_eq!(stage.store.flush().await, Err(StoreError::Broken));
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_beside_a_checkpoint_that_failed() {
+    let (stage, alarm) = with_alarm().await;
+    alarm.raise("the log's sync");
+    let late = stage.store.append(DOMAIN, vec![event("late")], false).await;
+    assert_eq!(late, Err(AppendError::Store(StoreError::Broken)));
+}
+
+#[tokio::test]
+async fn closing_does_not_try_again_a_checkpoint_that_failed() {
+    let (stage, alarm) = with_alarm().await;
+    alarm.raise("the log's sync");
+    assert_eq!(stage.store.close().await, Err(StoreError::Broken));
+    assert!(fs::metadata(path(&stage).join("sealpost.db-wal")).unwrap().len() > 0, "the log was moved");
 }
 
 #[tokio::test]
@@ -597,6 +615,21 @@ fn give_digests(file: &Connection) {
         )
         .unwrap();
     }
+}
+
+/// A store whose writer waits, and the alarm by which its threads say that they have failed.
+async fn with_alarm() -> (Fixture, Alarm) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut alarm = None;
+    let (sqlite, inboxes) = Sqlite::open_with(directory.path(), &master_key(), &settings(), |_, of_store| {
+        alarm = Some(of_store.clone());
+        Ok(())
+    })
+    .unwrap();
+    let stage = Fixture::stage(Store::Sqlite(sqlite), inboxes, Some(directory)).await;
+    // The writer has looked at the alarm before it waits for commands again.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    (stage, alarm.unwrap())
 }
 
 /// Closes a store and opens it again.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, config::DbConfig, params};
 
 use super::{
     alarm::Alarm,
@@ -81,22 +81,27 @@ enum Then {
 impl Writer {
     /// Runs until the store is closed, broken, or nobody holds it any more.
     pub(super) fn run(mut self) {
+        match self.work() {
+            Ok(reply) => self.shut(reply),
+            Err(Broken) => leave_log(&self.connection),
+        }
+    }
+
+    /// Works until the store is to be closed; says who waits for that.
+    fn work(&mut self) -> Result<Option<Reply<Result<(), StoreError>>>, Broken> {
         loop {
             // A checkpoint that failed has broken the store, too.
-            if self.alarm.is_raised() || self.maintain().is_err() {
-                return;
+            if self.alarm.is_raised() {
+                return Err(Broken);
             }
+            self.maintain()?;
             self.announce();
             let (batch, then) = self.collect();
-            let result = self.carry_out(batch).and_then(|()| match then {
-                Then::Continue => Ok(None),
-                Then::Configure(change) => self.configure(change).map(|()| None),
-                Then::Close(reply) => Ok(Some(reply)),
-            });
-            match result {
-                Ok(None) => {}
-                Ok(Some(reply)) => return self.shut(reply),
-                Err(Broken) => return,
+            self.carry_out(batch)?;
+            match then {
+                Then::Continue => {}
+                Then::Configure(change) => self.configure(change)?,
+                Then::Close(reply) => return Ok(reply),
             }
         }
     }
@@ -276,6 +281,9 @@ impl Writer {
             Ok((result, committing.elapsed()))
         };
         match attempt() {
+            // The log's sync may have failed in the other thread and taken with it what this commit had written by
+            // then; its own sync would have found nothing to complain of.
+            Ok(_) if self.alarm.is_raised() => Err(Broken),
             Ok((result, took)) => {
                 let rows = self.connection.total_changes().saturating_sub(rows);
                 self.shown.commit_sizes.count(rows, took);
@@ -335,10 +343,13 @@ impl Writer {
 
     /// Leaves a file that needs no recovery, lets go of the directory, and only then answers.
     fn shut(self, reply: Option<Reply<Result<(), StoreError>>>) {
-        let Self { connection, checkpointer, kept, lock, .. } = self;
+        let Self { connection, checkpointer, alarm, kept, lock, .. } = self;
         checkpointer.stop();
         let mut result = kept.map_or(Ok(()), |kept| Err(kept.trouble));
-        if let Err(error) = checkpoint(&connection, "TRUNCATE") {
+        if alarm.is_raised() {
+            leave_log(&connection);
+            result = Err(StoreError::Broken);
+        } else if let Err(error) = checkpoint(&connection, "TRUNCATE") {
             tracing::error!(%error, "the last checkpoint failed; the log will be read at the next start");
             result = Err(StoreError::Broken);
         }
@@ -347,5 +358,13 @@ impl Writer {
         if let Some(reply) = reply {
             reply.send(result);
         }
+    }
+}
+
+/// Has the log left as it is when the last connection closes, where SQLite would sync and move it otherwise: after a
+/// failure that is for the next start.
+fn leave_log(connection: &Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::error!(%error, "the log could not be kept from being moved");
     }
 }
