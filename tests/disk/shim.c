@@ -3,7 +3,8 @@
  * DISK_DIR    only what lies in this directory, and the directory itself, is looked at.
  * DISK_TRACE  where every change is written down, in the order in which it was made.
  * DISK_FAULT  "EIO" or "ENOSPC", for the write or sync number DISK_AT (from 1), and for all that follow if
- *             DISK_FOR is "ever"; "sync" in DISK_OF counts syncs alone.
+ *             DISK_FOR is "ever". DISK_OF says what is counted: "sync" syncs alone, "checkpoint" what the thread of
+ *             that name writes and syncs, "checkpoint-sync" its syncs alone.
  * DISK_FULL   as long as there is a file of this name, writes find the disk full.
  *
  * One record of the trace: a letter, the file's number, an offset, a length, then so many bytes, all in the
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -35,7 +37,7 @@ static char directory[4096];
 static size_t directory_length;
 static int trace = -1;
 static long count, fail_at;
-static const char *full;
+static const char *full, *fail_thread;
 static int fail_with, fail_ever, fail_syncs;
 /* The inode of each open file that is looked at; 1 is the directory itself. */
 static uint64_t files[FDS];
@@ -55,7 +57,9 @@ __attribute__((constructor)) static void start(void) {
         fail_with = strcmp(fault, "ENOSPC") ? EIO : ENOSPC;
         fail_at = atol(getenv("DISK_AT") ? getenv("DISK_AT") : "1");
         fail_ever = getenv("DISK_FOR") != NULL;
-        fail_syncs = getenv("DISK_OF") != NULL;
+        const char *of = getenv("DISK_OF");
+        fail_syncs = of && strcmp(of, "checkpoint");
+        fail_thread = of && strcmp(of, "sync") ? "checkpoint" : NULL;
     }
 }
 
@@ -80,13 +84,19 @@ static void record(char letter, uint64_t file, uint64_t offset, const void *byte
 
 static uint64_t known(int fd) { return fd >= 0 && fd < FDS ? files[fd] : 0; }
 
+/* Whether this is a thread whose writes and syncs count. */
+static int counts(void) {
+    char name[16] = "";
+    return !fail_thread || (!prctl(PR_GET_NAME, name) && !strcmp(name, fail_thread));
+}
+
 /* Whether this write or sync is to fail. */
 static int fails(int is_sync) {
     if (full && !is_sync && !REAL(faccessat)(AT_FDCWD, full, F_OK, 0)) {
         fail_with = ENOSPC;
         return 1;
     }
-    if (!fail_at || (fail_syncs && !is_sync)) return 0;
+    if (!fail_at || (fail_syncs && !is_sync) || !counts()) return 0;
     count++;
     return count == fail_at || (fail_ever && count > fail_at);
 }

@@ -29,8 +29,21 @@ pub struct Fault {
     pub at: u32,
     /// Whether all that follow fail too.
     pub ever: bool,
-    /// Whether only syncs count.
-    pub syncs: bool,
+    /// What is counted.
+    pub of: Counted,
+}
+
+/// The writes and syncs among which a [`Fault`] has its number.
+#[derive(Clone, Copy, Debug)]
+pub enum Counted {
+    /// All of them.
+    All,
+    /// All syncs.
+    Syncs,
+    /// Those of the thread that moves the log into the database.
+    Checkpoint,
+    /// The syncs of that thread.
+    CheckpointSyncs,
 }
 
 impl Shim {
@@ -70,7 +83,13 @@ impl Fault {
     pub fn variables(&self) -> Variables {
         let mut all = vec![("DISK_FAULT", self.error.to_owned()), ("DISK_AT", self.at.to_string())];
         all.extend(self.ever.then(|| ("DISK_FOR", "ever".to_owned())));
-        all.extend(self.syncs.then(|| ("DISK_OF", "sync".to_owned())));
+        let of = match self.of {
+            Counted::All => None,
+            Counted::Syncs => Some("sync"),
+            Counted::Checkpoint => Some("checkpoint"),
+            Counted::CheckpointSyncs => Some("checkpoint-sync"),
+        };
+        all.extend(of.map(|of| ("DISK_OF", of.to_owned())));
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

@@ -2,23 +2,41 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
+mod checkpoint;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use sealpost::secrets::MasterKey;
 use sealpost::storage::Store;
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::disk::{Change, Fault, Platter, Shim, Trace, write};
+use sealpost_tests::disk::{Change, Counted, Fault, Platter, Shim, Trace, write};
 use sealpost_tests::extent;
-use sealpost_tests::tools::{GCC, available};
-use sealpost_tests::{Receiver, Reply, Response, Server};
+use sealpost_tests::tools::{self, GCC, available};
+use sealpost_tests::{API_KEY, Receiver, Reply, Response, Server, sealpost};
 use tempfile::TempDir;
 
-/// Submissions of one run; each takes about ten writes.
-const SUBMISSIONS: usize = 30;
+/// What is submitted in one run.
+struct Load {
+    /// Submissions of one event each.
+    submissions: usize,
+    /// Who submit them, at the same time.
+    clients: usize,
+    /// What happened; there is a webhook for `opened`.
+    kind: &'static str,
+    /// Bytes by which the events are larger than they must be.
+    padding: usize,
+    /// What passes between one answer and the next submission.
+    pause: Duration,
+}
+
+/// Each submission takes about ten writes.
+const SMALL: Load = Load { submissions: 30, clients: 1, kind: "opened", padding: 0, pause: Duration::ZERO };
 
 /// How a run with a fault went.
 struct Run {
@@ -26,8 +44,16 @@ struct Run {
     acknowledged: Vec<String>,
     /// The server ended by itself.
     ended: bool,
+    /// What it did to its files.
+    changes: Vec<Change>,
+    log: Vec<String>,
+}
+
+impl Run {
     /// The sync of names in the data directory failed.
-    names_failed: bool,
+    fn names_failed(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::SyncNamesFailed))
+    }
 }
 
 /// A store with a webhook whose receiver is there, and the server of it, stopped.
@@ -39,29 +65,49 @@ fn stopped_server(receiver: &Receiver) -> Server {
 }
 
 /// Runs the server over a disk with this fault until it has answered everything, or has ended.
-fn run(server: &mut Server) -> Run {
+fn run(server: &mut Server, load: &Load) -> Run {
     if let Err(log) = server.try_restart() {
         assert_sane(&log);
         assert!(log.last().unwrap().contains("exit status: 1"), "{log:?}");
-        return Run { acknowledged: Vec::new(), ended: true, names_failed: false };
+        return Run { acknowledged: Vec::new(), ended: true, changes: Vec::new(), log };
     }
     let api = server.api();
-    let mut acknowledged = Vec::new();
-    for number in 0..SUBMISSIONS {
-        let id = format!("e{number}");
-        match api.try_send("POST", &events(""), Some("application/json"), event("opened", &id).as_bytes()) {
-            Ok(answer) if answer.status == 200 => acknowledged.push(id),
-            Ok(answer) => {
-                assert_eq!(answer.status, 503, "{}", answer.text());
-                assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    let (acknowledged, gone) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let submit = |client: usize| {
+        for number in (0..load.submissions).skip(client).step_by(load.clients) {
+            let id = format!("e{number}");
+            match api.try_send("POST", &events(""), Some("application/json"), load.event(&id).as_bytes()) {
+                Ok(answer) if answer.status == 200 => acknowledged.lock().unwrap().push(id),
+                Ok(answer) => {
+                    assert_eq!(answer.status, 503, "{}", answer.text());
+                    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+                }
+                Err(_) => return gone.store(true, Relaxed),
             }
-            Err(_) => break,
+            std::thread::sleep(load.pause);
         }
-    }
-    let status = server.ends_within(Duration::from_millis(100));
+    };
+    std::thread::scope(|clients| {
+        for client in 0..load.clients {
+            clients.spawn({
+                let submit = &submit;
+                move || submit(client)
+            });
+        }
+    });
+    let patience = if gone.into_inner() { Duration::from_secs(10) } else { Duration::from_millis(100) };
+    let status = server.ends_within(patience);
+    let acknowledged = acknowledged.into_inner().unwrap();
     assert!(status.is_none_or(|status| status.code() == Some(1)), "{status:?}");
-    assert_sane(&server.log());
-    Run { acknowledged, ended: status.is_some(), names_failed: false }
+    let log = server.log();
+    assert_sane(&log);
+    Run { acknowledged, ended: status.is_some(), changes: Vec::new(), log }
+}
+
+impl Load {
+    fn event(&self, id: &str) -> String {
+        event(self.kind, id).replace('}', &format!(r#","x":"{}"}}"#, "y".repeat(self.padding)))
+    }
 }
 
 fn assert_sane(log: &[String]) {
@@ -82,7 +128,7 @@ fn assert_kept(data: &Path, acknowledged: &[String], fault: Fault) {
 }
 
 /// Brings a fault about, and looks at what is left then: as it is, and as a power cut would leave it.
-fn survives(shim: &Shim, fault: Fault) -> Run {
+fn survives(shim: &Shim, fault: Fault, load: &Load) -> Run {
     let receiver = Receiver::start();
     let mut server = stopped_server(&receiver);
     let scratch = TempDir::new().unwrap();
@@ -90,11 +136,10 @@ fn survives(shim: &Shim, fault: Fault) -> Run {
     let mut platter = Platter::copy_of(server.data());
     server.set_environment([shim.tracing(server.data(), &trace), fault.variables()].concat());
 
-    let mut run = run(&mut server);
+    let mut run = run(&mut server, load);
     server.kill9();
-    let Trace(changes) = Trace::read(&trace);
-    changes.iter().for_each(|change| platter.apply(change));
-    run.names_failed = changes.iter().any(|change| matches!(change, Change::SyncNamesFailed));
+    Trace(run.changes) = Trace::read(&trace);
+    run.changes.iter().for_each(|change| platter.apply(change));
     write(&platter.synced(), &image);
     fs::set_permissions(
         image.join("master.key"),
@@ -107,6 +152,14 @@ fn survives(shim: &Shim, fault: Fault) -> Run {
     server.restart();
     let listed = server.api().listed();
     assert!(run.acknowledged.iter().all(|id| listed.contains(id)), "{fault:?}");
+    let accounting = tools::run(sealpost().env("SEALPOST_API_KEY", API_KEY).args([
+        "accounting",
+        "--server",
+        &server.url(""),
+    ]));
+    assert!(accounting.ends_with("balances\n"), "{fault:?}: {accounting}");
+    assert!(server.sigterm().success(), "{fault:?}");
+    let _whole = tools::run(sealpost().arg("fsck").arg("--data").arg(server.data()));
     run
 }
 
@@ -125,8 +178,11 @@ fn a_write_or_sync_that_fails_once_or_for_good_is_no_false_answer() {
     let (mut runs, mut ends) = (0, 0);
     for at in numbers() {
         for (error, ever) in [("EIO", false), ("EIO", true), ("ENOSPC", false), ("ENOSPC", true)] {
-            let run = survives(&shim, Fault { error, at, ever, syncs: false });
-            assert!(run.acknowledged.len() < SUBMISSIONS || !ever, "the fault number {at} did not come");
+            let run = survives(&shim, Fault { error, at, ever, of: Counted::All }, &SMALL);
+            assert!(
+                run.acknowledged.len() < SMALL.submissions || !ever,
+                "the fault number {at} did not come"
+            );
             (runs, ends) = (runs + 1, ends + u32::from(run.ended));
         }
     }
@@ -141,9 +197,9 @@ fn a_sync_that_failed_is_never_tried_again() {
     let shim = Shim::compile();
     // A submission takes a sync, and the start a few; outcomes share commits, more or less.
     for at in (1..=4).chain((5..=30).step_by(extent(6, 1))) {
-        let run = survives(&shim, Fault { error: "EIO", at, ever: false, syncs: true });
+        let run = survives(&shim, Fault { error: "EIO", at, ever: false, of: Counted::Syncs }, &SMALL);
         // SQLite syncs the name of its log a second time, and does not mind if that fails.
-        assert!(run.ended || run.names_failed, "the server went on after sync {at} had failed");
+        assert!(run.ended || run.names_failed(), "the server went on after sync {at} had failed");
     }
 }
 
