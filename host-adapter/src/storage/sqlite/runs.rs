@@ -189,6 +189,7 @@ mod tests {
             prop_assert_eq!(found, set.range(low..=high).copied().collect::<Vec<_>>());
         }
     }
+
     #[test]
     fn many_small_runs_become_a_few() {
         let mut runs = Runs::default();
