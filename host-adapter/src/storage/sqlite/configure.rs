@@ -174,13 +174,11 @@ impl Writer {
             transaction.commit()?;
             Ok(result)
         };
-        match attempt() {
-            Ok(result) => {
-                self.published.publish(directory);
-                Ok(Ok(result))
-            }
-            Err(error) => self.diagnose(&error).map(Err),
+        let result = self.judge(attempt())?;
+        if result.is_ok() {
+            self.published.publish(directory);
         }
+        Ok(result)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Facts in sorted runs, each in one piece of memory.
 //!
 //! What a commit adds is a run, and runs are merged as long as they are short and about one size. So a fact is moved some
-//! ten times, which costs a fifth of its insertion into a tree and half of the memory, and reading looks through some
-//! twenty runs. A round sets the runs aside that there are, and takes slices from all of them in the order of the facts.
+//! ten times, which costs the writer less than its insertion into a tree, and reading looks through some twenty runs. A
+//! round sets the runs aside that there are, and takes slices from all of them in the order of the facts.
 
 use std::mem;
 

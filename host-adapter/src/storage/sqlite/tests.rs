@@ -20,8 +20,8 @@ use crate::{
     filter::{Field, Filter},
     secrets::{MasterKey, Secret},
     storage::{
-        AccountDraft, AccountEdit, Accounting, AppendError, Delivery, EndpointUrl, EventQuery, NewEvent,
-        QueryError, Retained, SecretOf, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
+        AccountDraft, AccountEdit, Accounting, AppendError, Delivery, DomainError, EndpointUrl, EventQuery,
+        NewEvent, QueryError, Retained, SecretOf, Settings, Settled, Store, StoreError, ToShard, WebhookEdit,
         fixture::{CLICKED, DOMAIN, Fixture, event, events_of, master_key, open, query, settings},
         wall_millis,
     },
@@ -403,6 +403,15 @@ async fn nothing_is_accepted_beside_a_checkpoint_that_failed() {
     alarm.raise("the log's sync");
     let late = stage.store.append(DOMAIN, vec![event("late")], false).await;
     assert_eq!(late, Err(AppendError::Store(StoreError::Broken)));
+}
+
+#[tokio::test]
+async fn nothing_is_configured_beside_a_checkpoint_that_failed() {
+    let (stage, alarm) = with_alarm().await;
+    alarm.raise("the log's sync");
+    let late = stage.store.create_domain("late.example").await;
+    assert_eq!(late.map(drop), Err(DomainError::Store(StoreError::Broken)));
+    assert!(stage.store.directory().domain("late.example").is_none());
 }
 
 #[tokio::test]

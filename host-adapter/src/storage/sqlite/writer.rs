@@ -280,10 +280,8 @@ impl Writer {
             transaction.commit()?;
             Ok((result, committing.elapsed()))
         };
-        match attempt() {
-            // The log's sync may have failed in the other thread and taken with it what this commit had written by
-            // then; its own sync would have found nothing to complain of.
-            Ok(_) if self.alarm.is_raised() => Err(Broken),
+        let attempted = attempt();
+        match self.judge(attempted)? {
             Ok((result, took)) => {
                 let rows = self.connection.total_changes().saturating_sub(rows);
                 self.shown.commit_sizes.count(rows, took);
@@ -295,18 +293,29 @@ impl Writer {
                 *self.shown.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.books.counts;
                 Ok(Ok(result))
             }
-            Err(error) => {
+            Err(trouble) => {
                 self.books.pending.roll_back();
                 self.books.window.roll_back();
                 self.books.fresh.roll_back();
                 self.books.counts = before;
-                self.diagnose(&error).map(Err)
+                Ok(Err(trouble))
             }
         }
     }
 
+    /// What a transaction came to, before anybody is told of it.
+    pub(super) fn judge<T>(&self, transaction: rusqlite::Result<T>) -> Result<Result<T, StoreError>, Broken> {
+        match transaction {
+            // The log's sync may have failed in the other thread and taken with it what this commit had written by
+            // then; its own sync would have found nothing to complain of.
+            Ok(_) if self.alarm.is_raised() => Err(Broken),
+            Ok(result) => Ok(Ok(result)),
+            Err(error) => self.diagnose(&error).map(Err),
+        }
+    }
+
     /// Sorts an error into trouble that passes and a failure that does not, and raises the alarm.
-    pub(super) fn diagnose(&self, error: &rusqlite::Error) -> Result<StoreError, Broken> {
+    fn diagnose(&self, error: &rusqlite::Error) -> Result<StoreError, Broken> {
         if let Some(trouble) = passing(error) {
             tracing::warn!(%error, "the store cannot be written for now");
             return Ok(trouble);
