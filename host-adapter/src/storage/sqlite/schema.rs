@@ -1,8 +1,8 @@
 //! The database file: how connections to it are set up, and how its schema moves forward.
 
-use std::{ops::Deref, path::Path};
+use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 use super::{OpenCause, checkpoint::checkpoint, facts};
 use crate::private;
@@ -48,40 +48,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
     Ok(connection)
 }
 
-/// A transaction of the writer, rolled back where it is dropped without a commit. Unlike the binding's own it does not
-/// parse the words that begin and end it each time.
-pub(super) struct Writing<'c>(&'c Connection);
-
 /// Begins a transaction as a writer. One that began as a reader could find, when it comes to write, that
 /// another program has written since, and then neither wait nor go on.
-pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Writing<'_>> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    Ok(Writing(connection))
-}
-
-impl Writing<'_> {
-    pub(super) fn commit(self) -> rusqlite::Result<()> {
-        self.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
-    }
-}
-
-impl Deref for Writing<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.0
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        // Some errors have rolled it back already. Whoever asked for it has the error; one that cannot be rolled back
-        // either shows where the next is to begin.
-        if !self.0.is_autocommit() {
-            let _ = self.0.execute_batch("ROLLBACK");
-        }
-    }
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
 
 /// A connection beside the writer's that moves the log into the file.
