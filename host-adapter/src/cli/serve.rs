@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _, stdout};
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
@@ -30,14 +31,31 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
+/// By how much the API's threads stand behind the others, in steps of `nice`.
+#[cfg(target_os = "linux")]
+const BEHIND: i32 = 10;
+
 /// Runs a server on the runtime of its API; shards have threads of their own. Returns when the server has
 /// stopped, whatever its runtime's threads still wait for: name lookups, most likely.
 pub(super) fn block_on(server: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = Builder::new_multi_thread().enable_all().on_thread_start(behind_this_thread()).build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("no threads for the server: {error}")))?;
     let ended = runtime.block_on(server);
     runtime.shutdown_background();
     ended
+}
+
+/// What has a thread leave the processors to those that store and deliver, where they are too few for all. Otherwise
+/// more would be accepted than goes out, and what has to wait on the disk costs more than what goes out at once. The
+/// store and the shards are started by this thread, and keep its priority.
+fn behind_this_thread() -> impl Fn() + Send + Sync {
+    // Linux alone has priorities of threads. Where they are refused, all are equals.
+    #[cfg(target_os = "linux")]
+    let behind = rustix::process::getpriority_process(None).unwrap_or_default() + BEHIND;
+    move || {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, behind);
+    }
 }
 
 /// Completes at the first SIGTERM or SIGINT; the second one ends the process.
@@ -85,13 +103,31 @@ mod tests {
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
+    use tokio::task::spawn_blocking;
+
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_of_the_api_stand_behind_those_that_deliver() {
+        let priority = move || rustix::process::getpriority_process(None).expect("a priority");
+        let mine = priority();
+        let served = block_on(async move {
+            assert_eq!(priority(), mine);
+            let api = async move { (priority(), spawn_blocking(priority).await.expect("a thread")) };
+            let api = tokio::spawn(api).await.expect("a task");
+            let behind = (mine + BEHIND).min(19);
+            assert_eq!(api, (behind, behind));
+            Ok(())
+        });
+        assert!(served.is_ok());
+    }
 
     #[test]
     fn a_thread_that_still_waits_for_something_keeps_no_server_from_its_end() {
         let started = Instant::now();
         let server = async {
-            tokio::task::spawn_blocking(|| sleep(Duration::from_secs(5)));
+            spawn_blocking(|| sleep(Duration::from_secs(5)));
             // So that the thread is there before the end.
             tokio::time::sleep(Duration::from_millis(50)).await;
             Ok(())
