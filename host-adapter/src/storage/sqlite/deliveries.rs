@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use bytes::Bytes;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sealpost_core::{Health, Verdict, event::Completion};
 
 use super::{
     books::{Books, Effects},
+    recent::Read,
     webhooks,
 };
 use crate::ingest::from_micros;
 use crate::storage::{
-    Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Settled, ToShard,
-    intact::is_intact, steady_millis,
+    Delivery, DeliveryId, Directory, DomainId, Domains, Endpoint, EndpointId, HookKind, Seq, Settled,
+    ToShard, intact::is_intact, steady_millis,
 };
 
 /// How long a delivery waits whose event-data is not what was accepted, until that is looked at again: an hour.
@@ -183,12 +185,12 @@ fn due(
     (room, now): (u32, i64),
 ) -> rusqlite::Result<Due> {
     let mut due = connection.prepare_cached(
-        "SELECT pending.id, pending.domain, pending.kind, pending.attempts, pending.due, event.id,
-                event.accepted_at, event.data, event.timestamp, event.digest
-         FROM pending CROSS JOIN event ON event.seq = pending.id >> 4
+        "SELECT id, domain, kind, attempts, due FROM pending
          WHERE claim = 0 AND endpoint = ? AND due <= ?
-         ORDER BY due, pending.id LIMIT ?",
+         ORDER BY due, id LIMIT ?",
     )?;
+    let mut event = connection
+        .prepare_cached("SELECT id, accepted_at, data, timestamp, digest FROM event WHERE seq = ?")?;
     let mut found = Due::default();
     let mut rows = due.query(params![endpoint.id(), now, room])?;
     while books.window.room(endpoint.id()) > 0
@@ -203,19 +205,18 @@ fn due(
             found.cancelled.push(id);
             continue;
         };
-        let (event_id, data) = (row.get::<_, Arc<str>>(5)?, row.get::<_, Vec<u8>>(7)?);
-        let (timestamp, account) = (from_micros(row.get(8)?), &books.account);
-        let completion = Completion { id: &event_id, timestamp, domain, account };
-        if !is_intact(&data, &row.get(9)?, &completion) {
-            tracing::error!(
-                event = &*event_id,
-                domain = &**domain,
-                "an event is not what was accepted, and is not delivered; stop the server and run `sealpost fsck`"
-            );
+        let seq = id >> 4;
+        let read = match books.recent.find(seq) {
+            Some(read) => Some(read.clone()),
+            None => intact(&mut event, seq, (domain, &books.account))?,
+        };
+        let Some(read) = read else {
             found.altered.push(id);
             continue;
-        }
-        books.window.claim(id, endpoint.id(), data.len(), row.get(4)?);
+        };
+        books.recent.keep(seq, &read);
+        let (Read { id: event_id, accepted_at, data }, due) = (read, row.get(4)?);
+        books.window.claim(id, endpoint.id(), data.len(), due);
         found.deliveries.push(Delivery {
             id,
             endpoint: endpoint.clone(),
@@ -223,13 +224,42 @@ fn due(
             domain_id,
             event_id,
             kind,
-            accepted_at: row.get(6)?,
-            data: data.into(),
+            accepted_at,
+            data,
             attempts: row.get(3)?,
-            due: row.get(4)?,
+            due,
         });
     }
     Ok(found)
+}
+
+/// Reads an event of this domain and account; `None` if it is not there, or its event-data not what was accepted.
+fn intact(
+    event: &mut CachedStatement<'_>,
+    seq: Seq,
+    (domain, account): (&Arc<str>, &Arc<str>),
+) -> rusqlite::Result<Option<Read>> {
+    let read = event.query_row([seq.cast_signed()], |row| {
+        let (id, data) = (row.get::<_, Arc<str>>(0)?, row.get_ref(2)?.as_blob()?);
+        let completion = Completion { id: &id, timestamp: from_micros(row.get(3)?), domain, account };
+        if is_intact(data, &row.get(4)?, &completion) {
+            return Ok(Some(Read { accepted_at: row.get(1)?, data: Bytes::copy_from_slice(data), id }));
+        }
+        tracing::error!(
+            event = &*id,
+            domain = &**domain,
+            "an event is not what was accepted, and is not delivered; stop the server and run `sealpost fsck`"
+        );
+        Ok(None)
+    });
+    let Some(read) = read.optional()? else {
+        tracing::error!(
+            seq,
+            "an event that is to be delivered is not there; stop the server and run `sealpost fsck`"
+        );
+        return Ok(None);
+    };
+    Ok(read)
 }
 
 /// The first delivery id that no event has yet.

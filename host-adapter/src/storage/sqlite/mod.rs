@@ -23,6 +23,7 @@ mod listing;
 mod load;
 mod lock;
 mod read;
+mod recent;
 mod retention;
 mod runs;
 mod schema;
@@ -57,6 +58,7 @@ use self::{
     fresh::Fresh,
     lock::Disk,
     read::Readers,
+    recent::Recent,
     steps::Steps,
     writer::Writer,
 };
@@ -175,6 +177,7 @@ impl Sqlite {
                 window,
                 pending: PendingChanges::default(),
                 fresh,
+                recent: Recent::default(),
                 counts,
                 cancellations: load::cancellations(&connection)?,
                 deletions: load::deletions(&connection)?,

@@ -75,6 +75,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenCause> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // A plan does not depend on the values that are bound: else a statement with `LIMIT ?` is compiled anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
@@ -106,4 +108,23 @@ fn migrate(connection: &Connection) -> Result<(), OpenCause> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open_writer(&directory.path().join("sealpost.db")).unwrap();
+        let mut statement = connection.prepare("SELECT seq FROM event WHERE seq > ? LIMIT ?").unwrap();
+        for limit in 1..5 {
+            assert!(!statement.exists([0, limit]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
