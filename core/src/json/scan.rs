@@ -49,16 +49,16 @@ const fn is_special(byte: u8) -> bool {
 /// Sets the high bit of each byte that is special. A borrow can also set it in bytes *above* a special
 /// one, never below: the lowest set bit is exact, and callers use no other.
 ///
-/// A byte below 0x80 borrows from its own high bit if it is less than what is subtracted: 0x20 for control
-/// characters, 1 for what the exclusive or has made zero. Bytes from 0x80 up are masked out at the end.
+/// A byte below 0x80 borrows from its own high bit if it is less than what is subtracted: 1 for the backslash, which
+/// the exclusive or has made zero; 0x21 for control characters and the quote, since with one bit flipped the quote is
+/// 0x20, those stay below, and nothing else comes there. Bytes from 0x80 up are masked out at the end.
 #[inline]
 const fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES * 0x80;
-    let control = word.wrapping_sub(ONES * b' ' as u64);
-    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let low = (word ^ (ONES * 2)).wrapping_sub(ONES * (b' ' as u64 + 1));
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (quote | backslash | control) & (HIGH & !word)
+    (low | backslash) & (HIGH & !word)
 }
 
 #[cfg(test)]
