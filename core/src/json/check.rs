@@ -1,8 +1,10 @@
 //! The checker: bytes in, valid JSON out, or the place and reason of a fault.
 
+use super::block::Block;
 use super::error::{InputError, Reason};
 use super::raw::RawJson;
 use super::scan::plain_end;
+use crate::SMALL;
 
 /// How many arrays and objects may stand inside each other.
 pub const MAX_DEPTH: usize = 32;
@@ -51,7 +53,7 @@ pub fn split_first(input: &[u8]) -> Result<(RawJson<'_>, &[u8]), InputError> {
 fn split_to_depth(input: &[u8], max_depth: usize) -> Result<(RawJson<'_>, &[u8]), InputError> {
     let start = skip_space(input);
     let max_depth = max_depth.min(Open::LEVELS);
-    let mut scanner = Scanner { input, at: input.len() - start.len(), max_depth };
+    let mut scanner = Scanner { input, at: input.len() - start.len(), max_depth, block: Block::default() };
     scanner.value().map_err(|reason| InputError::syntax(scanner.at, reason))?;
     let rest = scanner.rest();
     let value = start.get(..start.len() - rest.len()).unwrap_or_default();
@@ -66,7 +68,7 @@ fn split_to_depth(input: &[u8], max_depth: usize) -> Result<(RawJson<'_>, &[u8])
 /// The value itself, if `text` is one without white space around it.
 pub(super) fn check_text(text: &str) -> Option<RawJson<'_>> {
     let input = text.as_bytes();
-    let mut scanner = Scanner { input, at: 0, max_depth: MAX_DEPTH };
+    let mut scanner = Scanner { input, at: 0, max_depth: MAX_DEPTH, block: Block::default() };
     let whole =
         skip_space(input).len() == input.len() && scanner.value().is_ok() && scanner.at == input.len();
     whole.then(|| RawJson::from_checked(text))
@@ -80,6 +82,8 @@ struct Scanner<'a> {
     input: &'a [u8],
     at: usize,
     max_depth: usize,
+    /// Where the strings around `at` end.
+    block: Block,
 }
 
 impl<'a> Scanner<'a> {
@@ -160,7 +164,11 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Reason> {
         self.at += 1;
         loop {
-            self.at = plain_end(self.input, self.at);
+            self.at = if SMALL {
+                plain_end(self.input, self.at)
+            } else {
+                self.block.plain_end(self.input, self.at)
+            };
             match self.input.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;

@@ -24,6 +24,7 @@
 //! # Ok::<(), json::InputError>(())
 //! ```
 
+mod block;
 mod check;
 mod cursor;
 mod de;

@@ -42,7 +42,7 @@ fn last_word(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes([*first, *middle, *last, *first, *first, *first, *first, *first]))
 }
 
-const fn is_special(byte: u8) -> bool {
+pub(super) const fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
