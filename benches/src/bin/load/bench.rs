@@ -73,7 +73,12 @@ impl Bench {
     }
 
     pub(crate) fn server(&self, settings: &[(&str, &str)]) -> Result<Server> {
-        Server::start(&self.program, &self.directory.join("server"), settings)
+        self.server_named("server", settings)
+    }
+
+    /// One of several servers that run at the same time.
+    pub(crate) fn server_named(&self, name: &str, settings: &[(&str, &str)]) -> Result<Server> {
+        Server::start(&self.program, &self.directory.join(name), settings)
     }
 
     /// A sink whose answers take so many milliseconds, on this port or, for 0, a free one.

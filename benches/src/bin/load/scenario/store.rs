@@ -1,4 +1,7 @@
 //! A store that grows: what one more event costs, and a page of the Events API by an index.
+//!
+//! How fast a machine is changes from minute to minute. So a store is measured in turns with a new one of the smallest
+//! size, that holds the same events: each question, and each submission, goes to the one and then to the other.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -41,33 +44,55 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Row>> {
         Extent::Usual => &SIZES[..3],
         Extent::Full => &SIZES[..],
     };
-    let mut server = bench.server(&[])?;
-    let mut seeds = Seeds { next: 0 };
-    let mut smallest = None;
     let mut rows = Vec::new();
+    let mut grown = Store::new(bench, "server")?;
     for &size in sizes {
-        while seeds.next < size {
-            bench.say(format!("a store of {size} events: {}", seeds.next));
-            seeds.submit(&server)?;
-        }
-        // What the latest events are found by waits in memory; after a start it is read from the disk.
-        server.restart()?;
+        grown.grow(bench, size)?;
+        let is_smallest = size == SIZES[0];
+        let mut smallest = if is_smallest { None } else { Some(Store::of_smallest_size(bench)?) };
+        let mut stores: Vec<_> = [Some(&mut grown), smallest.as_mut()].into_iter().flatten().collect();
         bench.say(format!("a store of {size} events: questions"));
-        wait_until_idle(&server)?;
-        let mut costs = measure_pages(&server, &seeds)?;
-        let (event, written) = measure_events(&server, &mut seeds)?;
-        costs.insert(0, event);
-        let first: &Vec<Cost> = smallest.get_or_insert_with(|| costs.clone());
-        let findings = costs.iter().zip(first).map(|(now, before)| now.beside(before, size == SIZES[0]));
+        let mut costs = measure_pages(&stores)?;
+        bench.say(format!("a store of {size} events: one more"));
+        let (events, written) = measure_events(&mut stores)?;
+        costs.insert(0, events);
         rows.push(Row {
             scenario: format!("store of {size} events"),
-            peak_memory: Some(server.process().peak_memory()?),
+            peak_memory: Some(grown.server.process().peak_memory()?),
             written: Some(written),
-            findings: findings.collect(),
+            findings: costs.iter().filter_map(|costs| finding(costs)).collect(),
             ..Row::default()
         });
     }
     Ok(rows)
+}
+
+/// A server and the events that it was given.
+struct Store {
+    server: Server,
+    seeds: Seeds,
+}
+
+impl Store {
+    fn new(bench: &Bench, name: &str) -> Result<Self> {
+        Ok(Self { server: bench.server_named(name, &[])?, seeds: Seeds { next: 0 } })
+    }
+
+    fn of_smallest_size(bench: &Bench) -> Result<Self> {
+        let mut store = Self::new(bench, "smallest")?;
+        store.grow(bench, SIZES[0])?;
+        Ok(store)
+    }
+
+    fn grow(&mut self, bench: &Bench, size: u64) -> Result<()> {
+        while self.seeds.next < size {
+            bench.say(format!("a store of {size} events: {}", self.seeds.next));
+            self.seeds.submit(&self.server)?;
+        }
+        // What the latest events are found by waits in memory; after a start it is read from the disk.
+        self.server.restart()?;
+        wait_until_idle(&self.server)
+    }
 }
 
 /// What the server does of its own accord after a start is not to be taken for the cost of a page.
@@ -83,50 +108,65 @@ fn wait_until_idle(server: &Server) -> Result<()> {
     Err("the server does not come to rest".into())
 }
 
-/// What a page costs, by each index.
-fn measure_pages(server: &Server, seeds: &Seeds) -> Result<Vec<Cost>> {
+/// What a page costs, by each index, in each of these stores.
+fn measure_pages(stores: &[&mut Store]) -> Result<Vec<Vec<Cost>>> {
     let mut costs = Vec::new();
     for (what, question) in QUESTIONS {
-        let mut times = Vec::new();
-        let before = server.process().thread_time()?;
+        let mut times = vec![Vec::new(); stores.len()];
+        let before = stores.iter().map(|store| store.server.process().thread_time());
+        let before = before.collect::<Result<Vec<_>>>()?;
         for turn in 0..TIMES {
-            let path = format!("/v3/{DOMAIN}/events?limit={OF_RECIPIENT}&{}", question(seeds.some(turn)));
-            let begun = Instant::now();
-            let page = server.json(&path)?;
-            times.push(begun.elapsed().as_secs_f64() * 1e3);
-            let items = page["items"].as_array().map_or(0, Vec::len) as u64;
-            let expected = if what == "page by message-id" { 1 } else { OF_RECIPIENT };
-            if items != expected {
-                return Err(format!("{path} has {items} events, not {expected}").into());
+            for (Store { server, seeds }, times) in stores.iter().zip(&mut times) {
+                let path = format!("/v3/{DOMAIN}/events?limit={OF_RECIPIENT}&{}", question(seeds.some(turn)));
+                let begun = Instant::now();
+                let page = server.json(&path)?;
+                times.push(begun.elapsed().as_secs_f64() * 1e3);
+                let items = page["items"].as_array().map_or(0, Vec::len) as u64;
+                let expected = if what == "page by message-id" { 1 } else { OF_RECIPIENT };
+                if items != expected {
+                    return Err(format!("{path} has {items} events, not {expected}").into());
+                }
             }
         }
-        let cpu = (server.process().thread_time()? - before).as_secs_f64() * 1e6 / TIMES as f64;
-        costs.push(Cost { what, cpu, took: Spread::of(times).median });
+        let cost = |((store, before), times): ((&&mut Store, Duration), Vec<f64>)| {
+            let cpu = store.server.process().thread_time()? - before;
+            let cpu = cpu.as_secs_f64() * 1e6 / TIMES as f64;
+            Ok(Cost { what, cpu, took: Spread::of(times).median })
+        };
+        costs.push(stores.iter().zip(before).zip(times).map(cost).collect::<Result<Vec<_>>>()?);
     }
     Ok(costs)
 }
 
-/// What one more event costs, in batches.
-fn measure_events(server: &Server, seeds: &mut Seeds) -> Result<(Cost, f64)> {
-    let before = server.process().usage()?;
-    let times = (0..SUBMISSIONS).map(|_| seeds.submit(server)).collect::<Result<Vec<_>>>()?;
-    let used = server.process().usage()?.since(before);
+/// What one more event costs, in batches, in each of these stores; and the bytes that the first one wrote for it.
+fn measure_events(stores: &mut [&mut Store]) -> Result<(Vec<Cost>, f64)> {
+    let before = stores.iter().map(|store| store.server.process().usage()).collect::<Result<Vec<_>>>()?;
+    let mut times = vec![Vec::new(); stores.len()];
+    for _ in 0..SUBMISSIONS {
+        for (store, times) in stores.iter_mut().zip(&mut times) {
+            times.push(store.seeds.submit(&store.server)?);
+        }
+    }
     let events = (SUBMISSIONS * BATCH) as f64;
-    let took = Spread::of(times).median * 1e3 / BATCH as f64;
-    let cost = Cost { what: "one event of a batch", cpu: used.cpu.as_secs_f64() * 1e6 / events, took };
-    Ok((cost, used.written as f64 / events))
+    let (mut costs, mut written) = (Vec::new(), Vec::new());
+    for ((store, before), times) in stores.iter().zip(before).zip(times) {
+        let used = store.server.process().usage()?.since(before);
+        let cpu = used.cpu.as_secs_f64() * 1e6 / events;
+        let took = Spread::of(times).median * 1e3 / BATCH as f64;
+        costs.push(Cost { what: "one event of a batch", cpu, took });
+        written.push(used.written as f64 / events);
+    }
+    Ok((costs, written.first().copied().unwrap_or_default()))
 }
 
-impl Cost {
-    /// As a finding: the cost itself in the smallest store, and how it has grown in the others.
-    fn beside(&self, smallest: &Self, is_smallest: bool) -> Finding {
-        let Self { what, cpu, took } = self;
-        if is_smallest {
-            return Finding::new(format!("{what} ({took:.3} ms), us"), [*cpu], Goal::Told);
-        }
-        let what = format!("{what} ({took:.3} ms, {cpu:.0} us) : smallest");
-        Finding::new(what, [cpu / smallest.cpu], Goal::AtMost(GROWTH))
-    }
+/// What something costs in the first of these stores: how many times as much as in the second, if there is one.
+fn finding(costs: &[Cost]) -> Option<Finding> {
+    let Cost { what, cpu, took } = costs.first()?;
+    let Some(smallest) = costs.get(1) else {
+        return Some(Finding::new(format!("{what} ({took:.3} ms), us"), [*cpu], Goal::Told));
+    };
+    let what = format!("{what} ({took:.3} ms, {cpu:.0} us) : smallest");
+    Some(Finding::new(what, [cpu / smallest.cpu], Goal::AtMost(GROWTH)))
 }
 
 /// A query about the event of this number.
