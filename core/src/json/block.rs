@@ -23,7 +23,9 @@ impl Block {
     pub(super) fn plain_end(&mut self, input: &[u8], mut at: usize) -> usize {
         loop {
             while at >= self.end {
-                *self = Self { specials: specials_at(input, self.end), end: self.end + SIZE };
+                let rest = input.get(self.end..).unwrap_or_default();
+                let specials = rest.first_chunk().map_or_else(|| last(rest), specials);
+                *self = Self { specials, end: self.end + SIZE };
             }
             let ahead = self.specials >> (at % SIZE);
             if ahead != 0 {
@@ -34,13 +36,9 @@ impl Block {
     }
 }
 
-/// Of the block that starts here. Beyond the end of the input every byte counts as special.
-#[inline(never)]
-fn specials_at(input: &[u8], start: usize) -> u64 {
-    let rest = input.get(start..).unwrap_or_default();
-    if let Some(block) = rest.first_chunk() {
-        return specials(block);
-    }
+/// Of the last bytes of an input. Beyond its end every byte counts as special.
+#[cold]
+fn last(rest: &[u8]) -> u64 {
     let mut block = [0; SIZE];
     for (place, byte) in block.iter_mut().zip(rest) {
         *place = *byte;
@@ -50,7 +48,7 @@ fn specials_at(input: &[u8], start: usize) -> u64 {
 
 /// Compares all bytes, which compilers do with vectors, and then moves eight marks at a time into eight bits: each keeps
 /// another bit, and a multiplication adds them up in the highest byte.
-#[inline]
+#[inline(never)]
 fn specials(block: &[u8; SIZE]) -> u64 {
     const BITS: u64 = u64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]);
     const ONES: u64 = u64::from_le_bytes([1; 8]);
