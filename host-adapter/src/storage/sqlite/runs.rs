@@ -4,7 +4,7 @@
 //! ten times, which costs the writer less than its insertion into a tree, and reading looks through some twenty runs. A
 //! round sets the runs aside that there are, and takes slices from all of them in the order of the facts.
 
-use std::mem;
+use std::{cmp::Reverse, mem};
 
 use super::facts::Fact;
 
@@ -54,16 +54,22 @@ impl Runs {
 
     /// The next facts of the round, in order; fewer than so many only where no more are left.
     pub(super) fn slice(&self, most: usize) -> Vec<Fact> {
-        let mut pieces: Vec<_> = self.rest_of_round().collect();
+        // The one with the next fact stands last.
+        let mut pieces: Vec<_> = self.rest_of_round().filter(|piece| !piece.is_empty()).collect();
+        pieces.sort_unstable_by_key(|piece| Reverse(piece.first()));
         let mut slice = Vec::with_capacity(most);
         while slice.len() < most
-            && let Some((fact, rest, piece)) = pieces
-                .iter_mut()
-                .filter_map(|piece| piece.split_first().map(|(fact, rest)| (*fact, rest, piece)))
-                .min_by_key(|(fact, ..)| *fact)
+            && let Some(piece) = pieces.pop()
         {
-            slice.push(fact);
-            *piece = rest;
+            let next = pieces.last().and_then(|piece| piece.first());
+            let is_first = |fact: &&Fact| next.is_none_or(|next| *fact <= next);
+            let count = piece.iter().take(most - slice.len()).take_while(is_first).count();
+            let (own, rest) = piece.split_at(count);
+            slice.extend_from_slice(own);
+            if !rest.is_empty() {
+                let at = pieces.partition_point(|piece| piece.first() > rest.first());
+                pieces.insert(at, rest);
+            }
         }
         slice
     }
