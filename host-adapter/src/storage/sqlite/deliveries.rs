@@ -207,14 +207,16 @@ fn due(
         };
         let seq = id >> 4;
         let read = match books.recent.find(seq) {
-            Some(read) => Some(read.clone()),
-            None => intact(&mut event, seq, (domain, &books.account))?,
+            Some(read) => read.clone(),
+            None => {
+                let Some(read) = intact(&mut event, seq, (domain, &books.account))? else {
+                    found.altered.push(id);
+                    continue;
+                };
+                books.recent.keep(seq, &read);
+                read
+            }
         };
-        let Some(read) = read else {
-            found.altered.push(id);
-            continue;
-        };
-        books.recent.keep(seq, &read);
         let (Read { id: event_id, accepted_at, data }, due) = (read, row.get(4)?);
         books.window.claim(id, endpoint.id(), data.len(), due);
         found.deliveries.push(Delivery {
