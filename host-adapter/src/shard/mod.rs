@@ -14,6 +14,7 @@ mod sign;
 mod tests;
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,19 +124,26 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
     /// too when the store is closed, or the sender of `stop` gone. Must run where local tasks can be spawned.
     pub async fn run(mut self, mut stop: watch::Receiver<Option<time::Instant>>) {
         let mut give_up: Option<time::Instant> = None;
+        let mut alarm = pin!(sleep_until(time::Instant::now()));
         loop {
             let next = self.turn();
             if self.dispatcher.is_drained() {
                 break;
             }
             let wake = [next, give_up].into_iter().flatten().min();
+            // One that goes off too early costs a turn; to set it each time would cost more.
+            if let Some(wake) = wake
+                && (alarm.is_elapsed() || wake < alarm.deadline())
+            {
+                alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 message = self.inbox.recv() => match message {
                     Some(message) => self.hear(message),
                     None => break,
                 },
                 Some(ended) = self.attempts.join_next() => self.end(ended),
-                () = sleep_until(wake.unwrap_or_else(time::Instant::now)), if wake.is_some() => {}
+                () = alarm.as_mut(), if wake.is_some() => {}
                 at = stop.wait_for(Option::is_some), if give_up.is_none() => {
                     give_up = Some(at.ok().and_then(|at| *at).unwrap_or_else(time::Instant::now));
                     self.dispatcher.drain();

@@ -7,9 +7,9 @@ use std::time::{Instant, SystemTime};
 use sealpost_core::http::{Body as Response, RequestHead, ResponseHead, RetryAfter};
 use sealpost_core::{Body, Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout_at;
 
 use super::answer::{Failure, Reply};
+use super::deadline::Deadline;
 use super::stream::Stream;
 
 /// Room for the head of a request: the longest URL, all of it credentials, and a dozen headers.
@@ -17,11 +17,8 @@ const MIN_BUFFER: usize = 8 * 1024;
 
 /// A connection to a vetted address.
 pub(super) struct Connection {
-    stream: Stream,
-    /// Holds the head of the request, then what comes back.
-    buffer: Box<[u8]>,
-    /// How many bytes of one answer are read.
-    max_response: usize,
+    wire: Wire,
+    deadline: Deadline,
     /// Where it leads.
     pub(super) address: IpAddr,
     /// When the guard last saw the name resolve to that address.
@@ -29,14 +26,16 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Must be used by the runtime that made it.
     pub(super) fn new(stream: Stream, address: IpAddr, vetted: Instant, max_response: usize) -> Self {
         let buffer = vec![0; max_response.max(MIN_BUFFER)].into_boxed_slice();
-        Self { stream, buffer, max_response, address, vetted }
+        let wire = Wire { stream, buffer, max_response };
+        Self { wire, deadline: Deadline::new(vetted), address, vetted }
     }
 
     /// Whether it looks good for another request. The peer may still close it in the next moment.
     pub(super) fn is_usable(&mut self) -> bool {
-        self.stream.is_quiet()
+        self.wire.stream.is_quiet()
     }
 
     /// Sends a request and reads the answer. Its head has to come before `deadline`, and decides. The body
@@ -49,17 +48,28 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Reply, Failure> {
         let answered = async {
-            let sent = self.send(head, body).await?;
+            let sent = self.wire.send(head, body).await?;
             // A receiver may refuse before it has read everything: its answer counts, whether or not all was sent.
-            Ok((sent.is_ok(), self.receive().await?))
+            Ok((sent.is_ok(), self.wire.receive().await?))
         };
         let late = Err(Failure::AnswerTimeout);
-        let (sent, received) = timeout_at(deadline.into(), answered).await.unwrap_or(late)?;
+        let (sent, received) = self.deadline.before(deadline, answered).await.unwrap_or(late)?;
         let (status, retry_after) = (received.head.status, received.head.retry_after);
-        let drained = timeout_at(deadline.into(), self.drain(received)).await.unwrap_or(false);
+        let drained = self.deadline.before(deadline, self.wire.drain(received)).await.unwrap_or(false);
         Ok(Reply { status, retry_after, reusable: sent && drained })
     }
+}
 
+/// What goes over it.
+struct Wire {
+    stream: Stream,
+    /// Holds the head of the request, then what comes back.
+    buffer: Box<[u8]>,
+    /// How many bytes of one answer are read.
+    max_response: usize,
+}
+
+impl Wire {
     /// Head and body, of a payload its signed part and the event, in as few writes as the socket allows: one.
     async fn send<B: Body>(&mut self, head: &RequestHead<'_>, body: &B) -> Result<io::Result<()>, Failure> {
         let head = head

@@ -11,6 +11,7 @@ mod answer;
 mod client;
 mod config;
 mod connection;
+mod deadline;
 mod egress;
 mod in_process;
 mod normalise;
