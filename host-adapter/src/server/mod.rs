@@ -25,9 +25,8 @@ use std::thread;
 use std::time::Duration;
 
 use sealpost_core::dispatch::Limits;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::Instant;
 use tracing::{error, info};
 
@@ -319,17 +318,14 @@ fn spawn_shards(
         let (policy, metrics) = (policy.clone(), metrics.clone());
         let part = Part::new("delivery", app);
         let seed = u32::from_le_bytes(crate::entropy::bytes());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let shard = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _part = part;
-            let runtime =
-                match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                    Ok(runtime) => runtime,
-                    Err(error) => return error!(%error, "a shard has no runtime"),
-                };
             let shard = Shard::new(index, store, inbox, client, policy, seed, metrics);
-            // As a task: what wakes a task is a note in memory, what wakes the future that is blocked on is a write to
-            // the runtime's own file.
-            let _ = runtime.block_on(async { spawn_local(shard.run(stop)).await });
+            // As a task of the set: what wakes a task is a note in memory, what wakes the future that is blocked on is
+            // a write to the runtime's own file.
+            let _ = LocalSet::new().block_on(&runtime, async { spawn_local(shard.run(stop)).await });
             // Not dropped: that would wait for name lookups that nobody waits for any more.
             runtime.shutdown_background();
         });

@@ -121,7 +121,7 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
     }
 
     /// Delivers until it is told to stop; `stop` then says until when the attempts in flight may take to end. Ends
-    /// too when the store is closed, or the sender of `stop` gone. Must run where local tasks can be spawned.
+    /// too when the store is closed, or the sender of `stop` gone. Must run inside a `LocalSet`.
     pub async fn run(mut self, mut stop: watch::Receiver<Option<time::Instant>>) {
         let mut give_up: Option<time::Instant> = None;
         let mut alarm = pin!(sleep_until(time::Instant::now()));
