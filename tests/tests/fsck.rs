@@ -92,8 +92,7 @@ fn every_fault_is_told_by_what_it_is() {
             "the signing key does not open with the master key\n",
         ),
         ("DELETE FROM endpoint WHERE id = 1", "names endpoint that is not there\n"),
-        ("UPDATE counters SET indexed_to = 1", "event 1 (id `e0`) lacks facts by which it would be found\n"),
-        ("INSERT INTO fact VALUES (1, 2, 3, 4)", "1 facts are of no event\n"),
+        ("UPDATE counters SET indexed_to = 1", "event 1 (id `e0`) would not be found by what it says\n"),
     ] {
         let told = after(statement);
         assert!(told.contains(said), "{statement}: {told}");

@@ -226,6 +226,15 @@ impl EventQuery {
         }
     }
 
+    /// The first and the last position, in the order of time, that may be asked for when a walk stands at this one.
+    pub(super) fn range(&self, at: Position) -> (Position, Position) {
+        if self.ascending {
+            (at, Position { timestamp: self.to, seq: Seq::MAX })
+        } else {
+            (Position { timestamp: self.from, seq: 0 }, at)
+        }
+    }
+
     /// Whether time is up.
     pub(super) fn is_late(&self) -> bool {
         Instant::now() >= self.until

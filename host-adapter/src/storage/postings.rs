@@ -29,9 +29,14 @@ pub(super) struct Postings {
 }
 
 impl Postings {
-    /// From this position on, itself included.
-    pub(super) fn new(plan: &Plan, ascending: bool, from: Position) -> Self {
-        Self { node: Node::new(plan), ascending, next: from }
+    /// From this position on, itself included. About so many are wanted.
+    pub(super) fn new(plan: &Plan, ascending: bool, from: Position, wanted: usize) -> Self {
+        let mut node = Node::new(plan);
+        if let Node::List(list) = &mut node {
+            // The first fetch doubles it.
+            list.size = wanted.div_ceil(2).clamp(CHUNK.0, CHUNK.1);
+        }
+        Self { node, ascending, next: from }
     }
 
     /// The next position.
@@ -181,7 +186,7 @@ mod tests {
     }
 
     fn walked(table: &mut Table, plan: &Plan, from: Position) -> Vec<Position> {
-        let mut postings = Postings::new(plan, table.ascending, from);
+        let mut postings = Postings::new(plan, table.ascending, from, 30);
         let mut found = Vec::new();
         while let Ok(Some(position)) = postings.next(table) {
             found.push(position);

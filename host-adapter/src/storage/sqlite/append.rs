@@ -95,7 +95,7 @@ impl<'c> Statements<'c> {
         ])?;
         books.counts.last = seq;
         let position = Position { timestamp: event.timestamp, seq };
-        books.fresh.add(facts::rows(domain.id(), &event.facts, position));
+        books.fresh.add(facts::of_event(domain.id(), &event.facts, position));
         books.counts.accounting.accepted += endpoints.len() as u64;
         for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
             books.pending.add(endpoint.id(), 1);

@@ -8,7 +8,9 @@ use std::{
 use rusqlite::Connection;
 use sealpost_core::Health;
 
-use super::{deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk, recent::Recent};
+use super::{
+    deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk, merge::Merging, recent::Recent,
+};
 use crate::storage::{
     Accounting, Commits, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, bin::BinLimits,
     tally::PendingChanges, window::Window,
@@ -24,6 +26,7 @@ pub(super) struct Books {
     pub(super) pending: PendingChanges,
     /// Facts that are not on disk.
     pub(super) fresh: Fresh,
+    pub(super) merging: Merging,
     pub(super) recent: Recent,
     pub(super) counts: Counts,
     pub(super) cancellations: Vec<Cancellation>,

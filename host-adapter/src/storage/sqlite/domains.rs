@@ -9,6 +9,7 @@ use super::{
     books::Books,
     deliveries::{next_due, next_id},
     load::LAST_DOMAIN,
+    merge,
     retention::remove,
     writer::{Broken, Writer},
 };
@@ -92,12 +93,17 @@ pub(super) fn delete_slice(
         return Ok(false);
     }
     let events = events(connection, deletion.domain)?;
-    if events.is_empty() {
-        connection.prepare_cached("DELETE FROM deletion WHERE domain = ?")?.execute([deletion.domain])?;
-    } else {
-        remove(connection, books, &events)?;
+    if !events.is_empty() {
+        remove(connection, &events)?;
+        return Ok(false);
     }
-    Ok(events.is_empty())
+    // First those in memory, so that they are not written once more behind this.
+    books.fresh.forget(deletion.domain);
+    if merge::remove_domain(connection, deletion.domain)? {
+        return Ok(false);
+    }
+    connection.prepare_cached("DELETE FROM deletion WHERE domain = ?")?.execute([deletion.domain])?;
+    Ok(true)
 }
 
 fn cancel_slice(connection: &Connection, books: &mut Books, deletion: &mut Deletion) -> rusqlite::Result<()> {

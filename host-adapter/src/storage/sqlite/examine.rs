@@ -1,21 +1,21 @@
 //! Looks a store over that no server holds: whether the file is whole, and whether what is in it fits together.
 
+mod index;
+
 use std::{collections::HashSet, path::Path};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use sealpost_core::event::Completion;
 
 use super::{
     FILE, OpenCause,
-    facts::{self, Fact},
     load::{self, CURSOR_KEY, ENDPOINT_SECRET, ENDPOINT_URL, SIGNING_KEY},
     lock, schema,
 };
 use crate::{
-    filter::{Facts, Term},
     ingest::from_micros,
     secrets::MasterKey,
-    storage::{DomainId, HookKind, Position, intact::is_intact},
+    storage::{DomainId, HookKind, intact::is_intact},
 };
 
 /// Faults that are told; all are counted.
@@ -58,13 +58,14 @@ pub(super) fn examine(directory: &Path, key: &MasterKey) -> Result<Examined, Ope
         found => return Err(OpenCause::Older { found }),
     }
     let mut examined = Examined::default();
-    let looks: [(&str, Look); 6] = [
+    let looks: [(&str, Look); 7] = [
         ("the file", integrity),
         ("the sealed values", sealed),
         ("the counters", balance),
         ("the deliveries", deliveries),
         ("the webhooks", webhooks),
         ("the events", events),
+        ("the index", index::look),
     ];
     for (what, look) in looks {
         if let Err(error) = look(&connection, key, &mut examined) {
@@ -208,11 +209,10 @@ fn webhooks(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> 
     Ok(())
 }
 
-/// Event-data is what was accepted, and its facts are what it says.
+/// Event-data is what was accepted.
 fn events(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> rusqlite::Result<()> {
     let account: Vec<u8> = load::meta(connection, "account")?.unwrap_or_default();
     let account = String::from_utf8_lossy(&account);
-    let indexed_to: i64 = connection.query_row("SELECT indexed_to FROM counters", [], |row| row.get(0))?;
     let deleted: HashSet<DomainId> = {
         let mut deleted = connection.prepare("SELECT domain FROM deletion")?;
         deleted.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
@@ -222,19 +222,11 @@ fn events(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> ru
          FROM event LEFT JOIN domain ON domain.id = event.domain ORDER BY seq",
     )?;
     let mut rows = events.query([])?;
-    let mut facts = 0;
     while let Some(row) = rows.next()? {
         examined.events += 1;
         let (seq, domain): (i64, DomainId) = (row.get(0)?, row.get(1)?);
         let (id, timestamp): (String, i64) = (row.get(2)?, row.get(3)?);
         let (digest, data) = (row.get::<_, [u8; 32]>(5)?, row.get_ref(6)?.as_blob()?);
-        let position = Position { timestamp, seq: seq.cast_unsigned() };
-        let own: Vec<_> = facts::rows(domain, &Facts::of_data(data), position).collect();
-        let written = count_written(connection, &own)?;
-        facts += written;
-        if written < own.len() && seq <= indexed_to {
-            examined.fault(format!("event {seq} (id `{id}`) lacks facts by which it would be found"));
-        }
         let Some(name) = row.get::<_, Option<String>>(7)? else {
             if !deleted.contains(&domain) {
                 examined.fault(format!("event {seq} (id `{id}`) is of a domain that is not there"));
@@ -247,20 +239,5 @@ fn events(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> ru
             examined.fault(format!("event {seq} (id `{id}`, domain {name}) is not what was accepted"));
         }
     }
-    let all: i64 = connection.query_row("SELECT count(*) FROM fact", [], |row| row.get(0))?;
-    if all != i64::try_from(facts).unwrap_or(i64::MAX) {
-        examined.fault(format!("{} facts are of no event", all - i64::try_from(facts).unwrap_or(0)));
-    }
     Ok(())
-}
-
-fn count_written(connection: &Connection, facts: &[Fact]) -> rusqlite::Result<usize> {
-    let mut find = connection
-        .prepare_cached("SELECT 1 FROM fact WHERE domain = ? AND term = ? AND timestamp = ? AND seq = ?")?;
-    let mut written = 0;
-    for &(domain, Term(term), Position { timestamp, seq }) in facts {
-        let row = find.query_row(params![domain, term, timestamp, seq.cast_signed()], |_| Ok(()));
-        written += usize::from(row.optional()?.is_some());
-    }
-    Ok(written)
 }

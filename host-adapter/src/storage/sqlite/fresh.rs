@@ -1,11 +1,9 @@
 //! The facts of the latest events, in memory.
 //!
-//! An index of facts is written all over: each recipient and each message has a place of its own in it. To
-//! write the facts of every commit at once would cost a page for nearly every fact. So they wait here, and
-//! go out in rounds: all that have gathered, in the order of the index, slice by slice between the commits.
-//! A page is then written once for all the facts of a round that belong on it. Nothing is lost with the
-//! process: the facts of an event are made of its event-data, and what no finished round has written is
-//! made again at the next start.
+//! The index on disk is made of sorted parts, and the facts of one commit would make a poor one. So they wait here, and
+//! go out in rounds: all that have gathered become a part, slice by slice between the commits. They are found here until it
+//! is whole. Nothing is lost with the process: the facts of an event are made of its event-data, and what no finished
+//! round has written is made again at the next start.
 
 use std::{
     mem,
@@ -15,7 +13,8 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    facts::{self, Fact},
+    facts::Fact,
+    parts::{self, PartId},
     runs::Runs,
 };
 use crate::{
@@ -23,8 +22,8 @@ use crate::{
     storage::{DomainId, EventQuery, Position, Seq},
 };
 
-/// Slices in a round, about. With the usual settings each takes one or two milliseconds, for which commits wait.
-const SLICES: usize = 128;
+/// Slices in a round, about. With the usual settings each takes half a millisecond, for which commits wait.
+const SLICES: usize = 64;
 
 /// A round goes on by a slice for every so many facts that come, this part of a slice: small commits do not wait for a
 /// slice each, and a round ends before many more facts have gathered.
@@ -36,11 +35,11 @@ pub(super) struct Fresh {
     /// Facts from which on a round begins.
     enough: usize,
     added: Vec<Fact>,
-    removed: Vec<Fact>,
+    /// A domain whose facts are removed.
+    forgotten: Option<DomainId>,
     /// The event up to which all facts are on disk.
     indexed_to: Seq,
-    /// The last event whose facts are being written.
-    round: Option<Seq>,
+    round: Option<Round>,
     /// Facts that have come since the round began, less those that its slices were taken for.
     since: usize,
 }
@@ -49,11 +48,22 @@ pub(super) struct Fresh {
 #[derive(Clone, Default)]
 pub(super) struct Shelf(Arc<RwLock<Runs>>);
 
+/// A round under way.
+#[derive(Clone, Copy)]
+struct Round {
+    /// The last event whose facts are being written.
+    upto: Seq,
+    /// Where to, from the first slice on.
+    part: Option<PartId>,
+}
+
 /// Facts that one transaction is to write.
 pub(super) struct Slice {
     facts: Vec<Fact>,
-    /// The event up to which all facts are then written, if these are the last of the round.
-    ends: Option<Seq>,
+    above: Seq,
+    round: Round,
+    /// Whether these are the last of the round.
+    is_last: bool,
 }
 
 impl Fresh {
@@ -61,7 +71,8 @@ impl Fresh {
     pub(super) fn new(enough: usize, (indexed_to, facts): (Seq, Vec<Fact>)) -> Self {
         let shelf = Shelf::default();
         shelf.write().add(facts);
-        Self { shelf, enough, added: Vec::new(), removed: Vec::new(), indexed_to, round: None, since: 0 }
+        shelf.write().end_round(indexed_to);
+        Self { shelf, enough, added: Vec::new(), forgotten: None, indexed_to, round: None, since: 0 }
     }
 
     pub(super) fn shelf(&self) -> Shelf {
@@ -72,44 +83,45 @@ impl Fresh {
         self.added.extend(facts);
     }
 
-    pub(super) fn remove(&mut self, facts: impl IntoIterator<Item = Fact>) {
-        self.removed.extend(facts);
+    /// Removes the facts of a domain.
+    pub(super) fn forget(&mut self, domain: DomainId) {
+        self.forgotten = Some(domain);
     }
 
-    pub(super) fn commit(&mut self) {
-        if self.added.is_empty() && self.removed.is_empty() {
-            return;
+    /// What was added and removed counts from now on; how many facts were added.
+    pub(super) fn commit(&mut self) -> usize {
+        if let Some(domain) = self.forgotten.take() {
+            self.shelf.write().forget(domain);
         }
-        if self.round.is_some() {
-            self.since += self.added.len();
+        let added = self.added.len();
+        if added > 0 {
+            if self.round.is_some() {
+                self.since += added;
+            }
+            self.shelf.write().add(mem::take(&mut self.added));
         }
-        let mut shelf = self.shelf.write();
-        shelf.add(mem::take(&mut self.added));
-        if !self.removed.is_empty() {
-            self.removed.sort_unstable();
-            shelf.remove(&mem::take(&mut self.removed));
-        }
+        added
     }
 
     pub(super) fn roll_back(&mut self) {
         self.added.clear();
-        self.removed.clear();
+        self.forgotten = None;
     }
 
     /// What is to be written next, if it is time; `last` is the last event.
     pub(super) fn slice(&mut self, last: Seq) -> Option<Slice> {
-        let until = match self.round {
+        let round = match self.round {
             Some(_) if self.since < self.pace() => return None,
-            Some(until) => until,
+            Some(round) => round,
             None if self.is_enough(last) => {
                 self.shelf.write().begin_round();
-                *self.round.insert(last)
+                *self.round.insert(Round { upto: last, part: None })
             }
             None => return None,
         };
         let most = self.enough.div_ceil(SLICES);
         let facts = self.shelf.read().slice(most);
-        Some(Slice { ends: (facts.len() < most).then_some(until), facts })
+        Some(Slice { is_last: facts.len() < most, facts, above: self.indexed_to, round })
     }
 
     /// Whether it is time for a round. Every start reads the events again, so there are not to be many of few facts either.
@@ -122,44 +134,58 @@ impl Fresh {
         self.enough.div_ceil(SLICES) / PACE
     }
 
-    /// Writes a slice within the open transaction.
-    pub(super) fn write(connection: &Connection, slice: &Slice) -> rusqlite::Result<()> {
-        facts::insert(connection, &slice.facts)?;
-        slice.ends.map_or(Ok(()), |until| facts::set_indexed_to(connection, until))
+    /// Writes a slice within the open transaction; where to.
+    pub(super) fn write(connection: &Connection, slice: &Slice) -> rusqlite::Result<PartId> {
+        let Slice { facts, above, round: Round { upto, part }, is_last } = slice;
+        let part = match part {
+            Some(part) => *part,
+            None => parts::begin(connection, 0, (*above, *upto))?,
+        };
+        parts::append(connection, part, facts)?;
+        if *is_last {
+            parts::complete(connection, part)?;
+            parts::set_indexed_to(connection, *upto)?;
+        }
+        Ok(part)
     }
 
-    /// Goes on behind a slice that is committed. Readers look here before they look there.
-    pub(super) fn written(&mut self, slice: &Slice) {
-        if let Some(&last) = slice.facts.last() {
-            self.shelf.write().take(last);
-        }
+    /// Goes on behind a slice that is committed; whether that was the last of its round.
+    pub(super) fn written(&mut self, slice: &Slice, part: PartId) -> bool {
         // The first slice of a round is taken for none.
         self.since = self.since.saturating_sub(self.pace());
-        if let Some(until) = slice.ends {
-            (self.round, self.since, self.indexed_to) = (None, 0, until);
+        if slice.is_last {
+            // Readers look here before they look there.
+            self.shelf.write().end_round(slice.round.upto);
+            (self.round, self.since, self.indexed_to) = (None, 0, slice.round.upto);
+        } else {
+            self.round = Some(Round { part: Some(part), ..slice.round });
+            if let Some(&last) = slice.facts.last() {
+                self.shelf.write().take(last);
+            }
         }
+        slice.is_last
     }
 }
 
 impl Shelf {
-    /// Up to `limit` positions of events with this term, from `from` on, within the query's time.
+    /// Up to `limit` positions of events with this term, from `from` on, within the query's time. `None` where facts are
+    /// gone from here of events behind `indexed_to`.
     pub(super) fn positions(
         &self,
-        domain: DomainId,
-        term: Term,
+        (domain, term): (DomainId, Term),
         from: Position,
         query: &EventQuery,
         limit: usize,
-    ) -> Vec<Position> {
-        let (low, high) = if query.ascending {
-            (from, Position { timestamp: query.to, seq: Seq::MAX })
-        } else {
-            (Position { timestamp: query.from, seq: 0 }, from)
-        };
+        indexed_to: Seq,
+    ) -> Option<Vec<Position>> {
+        let (low, high) = query.range(from);
         if low > high {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let shelf = self.read();
+        if shelf.above() > indexed_to {
+            return None;
+        }
         let pieces = shelf.between((domain, term, low), (domain, term, high)).flat_map(|facts| {
             let last = facts.len().saturating_sub(limit);
             let nearest = if query.ascending { facts.get(..limit) } else { facts.get(last..) };
@@ -171,7 +197,7 @@ impl Shelf {
             found.reverse();
         }
         found.truncate(limit);
-        found
+        Some(found)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Runs> {
@@ -207,7 +233,7 @@ mod tests {
         let mut slices = 0;
         while let Some(slice) = fresh.slice(last) {
             assert!(slice.facts.len() <= ENOUGH / SLICES);
-            fresh.written(&slice);
+            fresh.written(&slice, 1);
             slices += 1;
         }
         slices
@@ -223,7 +249,7 @@ mod tests {
             let until = last;
             while fresh.indexed_to < until {
                 last = events(&mut fresh, last, more);
-                assert!(fresh.shelf.read().len() < 3 * ENOUGH / 2 + more as usize);
+                assert!(fresh.shelf.read().len() < 5 * ENOUGH / 2 + more as usize);
                 let written = index(&mut fresh, last);
                 assert!(written <= (more as usize * PACE * SLICES).div_ceil(ENOUGH), "{written} slices");
                 slices += written;

@@ -1,9 +1,9 @@
 //! Listings: the positions that an index or the commits offer, and of their events those that pass.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 use sealpost_core::event::Completion;
 
-use super::fresh::Shelf;
+use super::{fresh::Shelf, lookup::View, parts::number, sieve::Sieves};
 use crate::{
     filter::Term,
     ingest::from_micros,
@@ -33,14 +33,21 @@ impl From<rusqlite::Error> for Stop {
     }
 }
 
+/// What of the index is in memory.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<'c> {
+    pub(super) shelf: &'c Shelf,
+    pub(super) sieves: &'c Sieves,
+}
+
 /// The events of a domain that a query asks for.
 pub(super) fn read(
     connection: &Connection,
-    shelf: &Shelf,
+    memory: Memory<'_>,
     (domain, account): (DomainId, &str),
     query: &EventQuery,
 ) -> Result<Vec<StoredEvent>, Stop> {
-    let mut candidates = Candidates::new(connection, shelf, domain, query)?;
+    let mut candidates = Candidates::new(connection, memory, domain, query)?;
     let mut event = connection.prepare_cached("SELECT id, digest, data FROM event WHERE seq = ?")?;
     let (mut matcher, mut found) = (query.filter.matcher(), Vec::new());
     while found.len() < query.limit {
@@ -57,51 +64,52 @@ pub(super) fn read(
             }
             Ok(Ok(Some(StoredEvent { position, data: data.to_vec().into() })))
         };
-        // An event that retention has taken since its position was read is not there any more.
-        let passed = event.query_row([number(position.seq)], data).optional()?;
-        found.extend(passed.transpose()?.flatten());
+        match event.query_row([number(position.seq)], data).optional()? {
+            Some(passed) => found.extend(passed?),
+            // Facts stay for a while when their event has gone.
+            None => candidates.index.view.miss()?,
+        }
     }
     Ok(found)
 }
 
 /// The positions to look at, in order, the limit and the filter aside.
 struct Candidates<'c> {
-    query: &'c EventQuery,
-    from: Origin<'c>,
+    from: Origin,
+    index: Index<'c>,
 }
 
-enum Origin<'c> {
+enum Origin {
     Commits(std::vec::IntoIter<Position>),
-    Index(Postings, Index<'c>),
+    Index(Postings),
 }
 
 impl<'c> Candidates<'c> {
     fn new(
         connection: &'c Connection,
-        shelf: &'c Shelf,
+        memory: Memory<'c>,
         domain: DomainId,
         query: &'c EventQuery,
     ) -> Result<Self, Stop> {
+        let index = Index::new(connection, memory, domain, query)?;
         let few = query.floor > 0 && query.snapshot.saturating_sub(query.floor) <= FEW;
         let from = if few {
             Origin::Commits(commits(connection, domain, query)?.into_iter())
         } else {
-            let postings = Postings::new(&query.filter.plan(), query.ascending, query.start());
-            Origin::Index(postings, Index { connection, shelf, domain, query })
+            let (plan, ascending) = (query.filter.plan(), query.ascending);
+            Origin::Index(Postings::new(&plan, ascending, query.start(), query.limit))
         };
-        Ok(Self { query, from })
+        Ok(Self { from, index })
     }
 
     fn next(&mut self) -> Result<Option<Position>, Stop> {
         loop {
-            if self.query.is_late() {
-                return Err(Stop::TooLong);
-            }
+            self.index.stay_current()?;
             let next = match &mut self.from {
                 Origin::Commits(positions) => positions.next(),
-                Origin::Index(postings, index) => postings.next(index)?,
+                Origin::Index(postings) => postings.next(&mut self.index)?,
             };
-            if next.is_none_or(|position| self.query.covers(position)) {
+            if next.is_none_or(|position| self.index.query.covers(position)) {
                 return Ok(next);
             }
         }
@@ -120,36 +128,54 @@ fn commits(connection: &Connection, domain: DomainId, query: &EventQuery) -> rus
 }
 
 /// The indexes, on disk and in memory, within a query's range of time.
-struct Index<'c> {
+pub(super) struct Index<'c> {
     connection: &'c Connection,
-    shelf: &'c Shelf,
+    memory: Memory<'c>,
     domain: DomainId,
     query: &'c EventQuery,
+    /// Kept for a while.
+    view: View<'c>,
+}
+
+impl<'c> Index<'c> {
+    pub(super) fn new(
+        connection: &'c Connection,
+        memory: Memory<'c>,
+        domain: DomainId,
+        query: &'c EventQuery,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self { connection, memory, domain, query, view: View::new(connection, memory.sieves, query)? })
+    }
+
+    /// Sees to it that the file is looked at as it is now, about; stops when the query's time is up.
+    fn stay_current(&mut self) -> Result<(), Stop> {
+        if self.query.is_late() {
+            return Err(Stop::TooLong);
+        }
+        if self.view.is_old() {
+            self.view.renew()?;
+        }
+        Ok(())
+    }
 }
 
 impl Source for Index<'_> {
     type Error = Stop;
 
     fn positions(&mut self, term: Option<Term>, from: Position, limit: usize) -> Result<Vec<Position>, Stop> {
-        if self.query.is_late() {
-            return Err(Stop::TooLong);
-        }
-        // Memory first: what leaves it in between is found on disk.
-        let fresh = term.map(|term| self.shelf.positions(self.domain, term, from, self.query, limit));
-        let ascending = self.query.ascending;
-        let end = if ascending { self.query.to } else { self.query.from };
-        let mut statement = list(self.connection, term.is_some(), ascending)?;
-        let term = term.map(|Term(term)| term);
-        let rows = statement.query_map(
-            named_params! {
-                ":domain": self.domain, ":term": term, ":end": end,
-                ":timestamp": from.timestamp, ":seq": number(from.seq),
-                ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
-            },
-            position,
-        )?;
-        let mut positions = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        if let Some(fresh) = fresh.filter(|fresh| !fresh.is_empty()) {
+        self.stay_current()?;
+        let Some(term) = term else { return Ok(self.all(from, limit)?) };
+        let key = (self.domain, term);
+        let fresh = loop {
+            let indexed_to = self.view.indexed_to();
+            match self.memory.shelf.positions(key, from, self.query, limit, indexed_to) {
+                Some(fresh) => break fresh,
+                // A part became whole since the view was taken, and its facts left the memory.
+                None => self.view.renew()?,
+            }
+        };
+        let mut positions = self.view.positions(key, from, limit)?;
+        if !fresh.is_empty() {
             positions.extend(fresh);
             self.query.arrange(&mut positions);
             positions.dedup();
@@ -159,23 +185,27 @@ impl Source for Index<'_> {
     }
 }
 
-/// The list of a term, or of all events. Which index serves is not left to the planner's guess.
-fn list(connection: &Connection, term: bool, ascending: bool) -> rusqlite::Result<CachedStatement<'_>> {
-    let table =
-        if term { "fact WHERE term = :term" } else { "event INDEXED BY event_time WHERE :term IS NULL" };
-    let (from, to, order) = if ascending { (">=", "<=", "ASC") } else { ("<=", ">=", "DESC") };
-    connection.prepare_cached(&format!(
-        "SELECT timestamp, seq FROM {table} AND domain = :domain
-           AND (timestamp, seq) {from} (:timestamp, :seq) AND timestamp {to} :end
-         ORDER BY timestamp {order}, seq {order} LIMIT :limit"
-    ))
+impl Index<'_> {
+    /// Positions of any events. Which index serves is not left to the planner's guess.
+    fn all(&self, from: Position, limit: usize) -> rusqlite::Result<Vec<Position>> {
+        let (compared, end, order) = if self.query.ascending {
+            (">= (:timestamp, :seq) AND timestamp <=", self.query.to, "ASC")
+        } else {
+            ("<= (:timestamp, :seq) AND timestamp >=", self.query.from, "DESC")
+        };
+        let mut events = self.connection.prepare_cached(&format!(
+            "SELECT timestamp, seq FROM event INDEXED BY event_time
+             WHERE domain = :domain AND (timestamp, seq) {compared} :end
+             ORDER BY timestamp {order}, seq {order} LIMIT :limit"
+        ))?;
+        let bounds = named_params! {
+            ":domain": self.domain, ":end": end, ":timestamp": from.timestamp, ":seq": number(from.seq),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        events.query_map(bounds, position)?.collect()
+    }
 }
 
 fn position(row: &rusqlite::Row<'_>) -> rusqlite::Result<Position> {
     Ok(Position { timestamp: row.get(0)?, seq: row.get::<_, i64>(1)?.cast_unsigned() })
-}
-
-/// A sequence number as SQLite has them.
-fn number(seq: Seq) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
 }

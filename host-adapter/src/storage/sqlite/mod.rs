@@ -9,6 +9,7 @@ mod append;
 mod bins;
 mod books;
 mod checkpoint;
+mod chunk;
 mod command;
 mod configure;
 mod deliveries;
@@ -22,11 +23,15 @@ mod keys;
 mod listing;
 mod load;
 mod lock;
+mod lookup;
+mod merge;
+mod parts;
 mod read;
 mod recent;
 mod retention;
 mod runs;
 mod schema;
+mod sieve;
 mod steps;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -57,6 +62,7 @@ use self::{
     endpoint_secrets::Rotation,
     fresh::Fresh,
     lock::Disk,
+    merge::Merging,
     read::Readers,
     recent::Recent,
     steps::Steps,
@@ -177,6 +183,7 @@ impl Sqlite {
                 window,
                 pending: PendingChanges::default(),
                 fresh,
+                merging: Merging::open(&connection, settings.fresh_facts)?,
                 recent: Recent::default(),
                 counts,
                 cancellations: load::cancellations(&connection)?,

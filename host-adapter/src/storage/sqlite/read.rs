@@ -12,8 +12,9 @@ use super::{
     OpenCause, bins,
     error::passing,
     fresh::Shelf,
-    listing::{self, Stop},
+    listing::{self, Memory, Stop},
     load, schema,
+    sieve::Sieves,
 };
 use crate::storage::{
     Balance, DomainId, EventQuery, QueryError, StoreError, StoredEvent,
@@ -27,6 +28,7 @@ pub(super) struct Readers {
     /// For counting, which looks at every pending delivery and so is not to take every connection.
     counting: Semaphore,
     shelf: Shelf,
+    sieves: Arc<Sieves>,
     account: Arc<str>,
 }
 
@@ -40,7 +42,9 @@ impl Readers {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
         let counting = Semaphore::new(1);
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits, counting, shelf, account })
+        let sieves = idle.first().map(Sieves::open).transpose()?.unwrap_or_default();
+        let (idle, sieves) = (Arc::new(Mutex::new(idle)), Arc::new(sieves));
+        Ok(Self { idle, permits, counting, shelf, sieves, account })
     }
 
     /// Closes the connections; reads that come later find a broken store.
@@ -56,9 +60,10 @@ impl Readers {
         domain: DomainId,
         query: EventQuery,
     ) -> Result<Vec<StoredEvent>, QueryError> {
-        let (shelf, account) = (self.shelf.clone(), self.account.clone());
+        let (shelf, sieves, account) = (self.shelf.clone(), self.sieves.clone(), self.account.clone());
         let listing = self.with(move |connection| {
-            match listing::read(connection, &shelf, (domain, &account), &query) {
+            let memory = Memory { shelf: &shelf, sieves: &sieves };
+            match listing::read(connection, memory, (domain, &account), &query) {
                 Ok(events) => Ok(Ok(events)),
                 Err(Stop::TooLong) => Ok(Err(QueryError::TooLong)),
                 Err(Stop::Altered(seq)) => {

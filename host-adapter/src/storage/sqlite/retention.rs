@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{books::Books, facts};
+use super::{books::Books, merge};
 use crate::storage::{Retained, wall_millis};
 
 /// Bytes of event-data after which a slice removes no further event.
@@ -26,24 +26,19 @@ pub(super) fn retain(
     (accepted_before, slice): (i64, usize),
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
-    remove(connection, books, &looked.ended)?;
+    remove(connection, &looked.ended)?;
+    merge::drop_old(connection)?;
+    let all_removed = !merge::remove_gone(connection)?;
     let all_given_back = give_back(connection, 2 * looked.bytes / PAGE + PAGES)?;
-    let done = looked.reached.is_none() && all_given_back;
+    let done = looked.reached.is_none() && all_removed && all_given_back;
     books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
     Ok(Retained { removed: looked.ended.len(), done })
 }
 
-/// Removes events, and by what they are found.
-pub(super) fn remove(connection: &Connection, books: &mut Books, events: &[i64]) -> rusqlite::Result<()> {
-    let mut gone = Vec::new();
-    for &seq in events {
-        gone.extend(facts::of_event(connection, seq)?);
-        connection.prepare_cached("DELETE FROM event WHERE seq = ?")?.execute([seq])?;
-    }
-    gone.sort_unstable();
-    facts::delete(connection, &gone)?;
-    books.fresh.remove(gone);
-    Ok(())
+/// Removes events. What they are found by goes with its part.
+pub(super) fn remove(connection: &Connection, events: &[i64]) -> rusqlite::Result<()> {
+    let mut remove = connection.prepare_cached("DELETE FROM event WHERE seq = ?")?;
+    events.iter().try_for_each(|seq| remove.execute([seq]).map(drop))
 }
 
 /// A slice of the events.

@@ -2,11 +2,13 @@
 //!
 //! What a commit adds is a run, and runs are merged as long as they are short and about one size. So a fact is moved some
 //! ten times, which costs the writer less than its insertion into a tree, and reading looks through some twenty runs. A
-//! round sets the runs aside that there are, and takes slices from all of them in the order of the facts.
+//! round sets the runs aside that there are, and takes slices from all of them in the order of the facts; what was taken can
+//! still be read until the round ends.
 
 use std::{cmp::Reverse, mem};
 
 use super::facts::Fact;
+use crate::storage::{DomainId, Seq};
 
 /// Facts of a run that is merged no more: 1 MiB of them, since both runs and the new one are there for a moment.
 const LONG: usize = 32_768;
@@ -15,9 +17,11 @@ const LONG: usize = 32_768;
 pub(super) struct Runs {
     /// Each sorted.
     runs: Vec<Vec<Fact>>,
-    /// Those of the round under way, of which everything up to `reached` has been taken.
+    /// Those of the round under way, of which slices up to `reached` have been taken.
     round: Vec<Vec<Fact>>,
     reached: Option<Fact>,
+    /// The facts of the events up to this one are not here any more.
+    above: Seq,
 }
 
 impl Runs {
@@ -33,13 +37,10 @@ impl Runs {
         }
     }
 
-    /// Removes those of these facts that are there. They are sorted.
-    pub(super) fn remove(&mut self, gone: &[Fact]) {
+    /// Removes the facts of a domain.
+    pub(super) fn forget(&mut self, domain: DomainId) {
         for run in self.runs.iter_mut().chain(&mut self.round) {
-            // Nearly always none is there: what becomes old was written long ago.
-            if gone.iter().any(|fact| run.binary_search(fact).is_ok()) {
-                run.retain(|fact| gone.binary_search(fact).is_err());
-            }
+            run.retain(|(of, ..)| *of != domain);
         }
     }
 
@@ -74,12 +75,19 @@ impl Runs {
         slice
     }
 
-    /// Takes the slice that ends with this fact.
+    /// The slice that ends with this fact is taken.
     pub(super) fn take(&mut self, last: Fact) {
         self.reached = Some(last);
-        if self.rest_of_round().all(<[Fact]>::is_empty) {
-            self.round = Vec::new();
-        }
+    }
+
+    /// Drops what the round was made of: the facts of the events up to this one.
+    pub(super) fn end_round(&mut self, upto: Seq) {
+        (self.round, self.reached, self.above) = (Vec::new(), None, upto);
+    }
+
+    /// Only facts of events above this number are here.
+    pub(super) fn above(&self) -> Seq {
+        self.above
     }
 
     /// The facts from the lower to the higher one: sorted pieces.
@@ -92,7 +100,7 @@ impl Runs {
     }
 
     fn pieces(&self) -> impl Iterator<Item = &[Fact]> {
-        self.runs.iter().map(Vec::as_slice).chain(self.rest_of_round())
+        self.runs.iter().chain(&self.round).map(Vec::as_slice)
     }
 
     fn rest_of_round(&self) -> impl Iterator<Item = &[Fact]> {
@@ -135,7 +143,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Add(Vec<u16>),
-        Remove(Vec<u16>),
+        Forget(DomainId),
         Round,
         Take(usize),
     }
@@ -144,7 +152,7 @@ mod tests {
         let some = || prop::collection::vec(0..500_u16, 0..60);
         let step = prop_oneof![
             4 => some().prop_map(Step::Add),
-            2 => some().prop_map(Step::Remove),
+            1 => (0..3_u32).prop_map(Step::Forget),
             1 => Just(Step::Round),
             2 => (1..40_usize).prop_map(Step::Take),
         ];
@@ -153,14 +161,20 @@ mod tests {
 
     fn fact(number: u16) -> Fact {
         let seq = u64::from(number);
-        (1, Term(i64::from(number % 7)), Position { timestamp: i64::from(number / 3), seq })
+        (
+            u32::from(number % 3),
+            Term(i64::from(number % 7)),
+            Position { timestamp: i64::from(number / 3), seq },
+        )
     }
 
     proptest! {
         /// Whatever is done to them, runs hold what a set holds.
         #[test]
         fn runs_are_a_set(steps in steps(), low in 0..500_u16, high in 0..500_u16) {
-            let (mut runs, mut set, mut round) = (Runs::default(), BTreeSet::new(), BTreeSet::new());
+            // What is left of the round, and all that it was made of.
+            let (mut runs, mut set, mut round, mut whole) =
+                (Runs::default(), BTreeSet::<Fact>::new(), BTreeSet::new(), BTreeSet::new());
             for step in steps {
                 match step {
                     Step::Add(numbers) => {
@@ -168,23 +182,31 @@ mod tests {
                         set.extend(&new);
                         runs.add(new.into_iter().rev().collect());
                     }
-                    Step::Remove(numbers) => {
-                        let gone: BTreeSet<_> = numbers.into_iter().map(fact).collect();
-                        set.retain(|fact| !gone.contains(fact));
-                        round.retain(|fact| !gone.contains(fact));
-                        runs.remove(&gone.into_iter().collect::<Vec<_>>());
+                    Step::Forget(domain) => {
+                        for facts in [&mut set, &mut round, &mut whole] {
+                            facts.retain(|(of, ..)| *of != domain);
+                        }
+                        runs.forget(domain);
                     }
-                    Step::Round if round.is_empty() => {
+                    Step::Round if whole.is_empty() => {
                         round.clone_from(&set);
+                        whole.clone_from(&set);
                         runs.begin_round();
                     }
                     Step::Round => {}
                     Step::Take(count) => {
                         let taken: Vec<_> = round.iter().take(count).copied().collect();
                         prop_assert_eq!(runs.slice(count), &*taken);
-                        taken.last().into_iter().for_each(|last| runs.take(*last));
-                        set.retain(|fact| !taken.contains(fact));
-                        round.retain(|fact| !taken.contains(fact));
+                        if let Some(last) = taken.last().filter(|_| taken.len() == count) {
+                            runs.take(*last);
+                            round.retain(|fact| !taken.contains(fact));
+                        } else {
+                            runs.end_round(7);
+                            prop_assert_eq!(runs.above(), 7);
+                            set.retain(|fact| !whole.contains(fact));
+                            whole.clear();
+                            round.clear();
+                        }
                     }
                 }
                 prop_assert_eq!(runs.len(), set.len());

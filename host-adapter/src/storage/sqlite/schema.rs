@@ -11,9 +11,10 @@ use crate::private;
 /// that was released is never edited: a change of the schema is a new one.
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { schema: include_str!("v1.sql"), fill: None },
-    Migration { schema: include_str!("v2.sql"), fill: Some(facts::index_all) },
+    Migration { schema: include_str!("v2.sql"), fill: None },
     Migration { schema: include_str!("v3.sql"), fill: None },
     Migration { schema: include_str!("v4.sql"), fill: None },
+    Migration { schema: include_str!("v5.sql"), fill: Some(facts::index_all) },
 ];
 
 /// One step of the schema.

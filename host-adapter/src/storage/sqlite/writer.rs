@@ -243,15 +243,22 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the slices of fresh facts that it is time for.
+    /// Writes the slices of fresh facts that it is time for, and merges what was written.
     fn index(&mut self) -> Result<(), Broken> {
         while let Some(slice) = self.books.fresh.slice(self.books.counts.last) {
-            let written = self.transact(|connection, _| Fresh::write(connection, &slice))?;
             // Where the disk is full, they stay as they are, and no more will come.
-            if written.is_err() {
+            let Ok(part) = self.transact(|connection, _| Fresh::write(connection, &slice))? else {
                 return Ok(());
+            };
+            if self.books.fresh.written(&slice, part) {
+                self.books.merging.look();
             }
-            self.books.fresh.written(&slice);
+        }
+        while self.books.merging.is_due() {
+            let Ok(step) = self.transact(|connection, books| books.merging.step(connection))? else {
+                return Ok(());
+            };
+            self.books.merging.done(step);
         }
         Ok(())
     }
@@ -288,7 +295,8 @@ impl Writer {
                 self.books.pending.commit(&self.published.current());
                 self.books.window.commit();
                 // Before the count is shown: whoever reads up to it is to find all of it.
-                self.books.fresh.commit();
+                let facts = self.books.fresh.commit();
+                self.books.merging.count(facts);
                 self.shown.commits.fetch_add(1, Relaxed);
                 *self.shown.counts.lock().unwrap_or_else(PoisonError::into_inner) = self.books.counts;
                 Ok(Ok(result))

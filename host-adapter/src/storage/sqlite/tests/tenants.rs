@@ -27,7 +27,7 @@ fn rows(stage: &Fixture, table: &str, domain: u32) -> u32 {
 /// Waits until nothing is left of a domain, and compares the accounts.
 async fn wait_until_nothing_is_left(stage: &Fixture, domain: u32) {
     stage.until(|_| rows(stage, "deletion", domain) == 0).await;
-    for table in ["event", "fact", "pending", "webhook", "secret"] {
+    for table in ["event", "chunk", "pending", "webhook", "secret"] {
         assert_eq!(rows(stage, table, domain), 0, "{table}");
     }
     let balance = Accounting { accepted: 8000, cancelled: 8000, ..Accounting::default() };

@@ -1,0 +1,234 @@
+//! Makes few large parts of many small ones, and removes those that are gone: a little after each commit, as facts come.
+//!
+//! Eight parts of a level become one of the next. So a fact is written anew twice at most, always in order, and of
+//! each level but the last there are at most seven parts, apart from those that are just being merged. What is of no event
+//! any more is left out.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    facts::Fact,
+    parts::{self, Chunks, PartId, State},
+};
+use crate::storage::{DomainId, Seq};
+
+/// Parts of one level that are merged into one of the next.
+const TOGETHER: usize = 8;
+/// The level whose parts stay: three million events each, with the usual settings. Larger ones would hold what is of no event
+/// any more for too long.
+const LAST_LEVEL: u8 = 2;
+
+/// Facts that a step takes from each part that it merges: this part of a round, 1024 with the usual settings.
+const FACTS: usize = 256;
+/// A step for every so many facts that come, this part of a round. A step moves four times as many, so that merging, twice
+/// for each fact, keeps ahead of them.
+const PACE: usize = 128;
+/// Chunks of a part that is gone that one step removes.
+const CHUNKS: i64 = 128;
+
+/// How far merging is. What a step does counts when it is committed.
+pub(super) struct Merging {
+    /// Facts of a round, at least.
+    enough: usize,
+    /// The part that is being written.
+    into: Option<Target>,
+    /// Facts that have come since the last step.
+    since: usize,
+    /// Whether there may be something to do.
+    due: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Target {
+    id: PartId,
+    above: Seq,
+    upto: Seq,
+    /// Of all the facts to be merged, those up to this one have been taken.
+    reached: Option<Fact>,
+}
+
+/// What a step has done.
+pub(super) struct Step {
+    into: Option<Target>,
+    /// Whether there may be more to do.
+    more: bool,
+}
+
+impl Merging {
+    /// Goes on where the last process has stopped. A part that it was writing from memory is written again.
+    pub(super) fn open(connection: &Connection, enough: usize) -> rusqlite::Result<Self> {
+        connection.execute(
+            "UPDATE part SET state = ? WHERE state = ? AND level = 0",
+            params![State::Gone as u8, State::Begun as u8],
+        )?;
+        let begun = "SELECT id, above, upto FROM part WHERE state = ?";
+        let target = connection.query_row(begun, [State::Begun as u8], |row| {
+            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+            Ok(Target { id: row.get(0)?, above: number(1)?, upto: number(2)?, reached: None })
+        });
+        let mut into = target.optional()?;
+        if let Some(target) = &mut into {
+            target.reached = Chunks { connection, part: target.id }.last()?;
+        }
+        Ok(Self { enough, into, since: 0, due: true })
+    }
+
+    /// So many facts have come.
+    pub(super) fn count(&mut self, facts: usize) {
+        if self.due {
+            self.since += facts;
+        }
+    }
+
+    /// There may be something to do: a part is whole, or gone.
+    pub(super) fn look(&mut self) {
+        self.due = true;
+    }
+
+    /// Whether it is time for a step.
+    pub(super) fn is_due(&self) -> bool {
+        self.due && self.since >= self.enough / PACE
+    }
+
+    /// One step, within the open transaction.
+    pub(super) fn step(&self, connection: &Connection) -> rusqlite::Result<Step> {
+        let removed = remove_gone(connection)?;
+        let target = match self.into {
+            Some(target) => Some(target),
+            None => begin(connection)?,
+        };
+        let into = target.map(|target| target.go_on(connection, self.enough.div_ceil(FACTS))).transpose()?;
+        Ok(Step { more: removed || into.is_some(), into: into.flatten() })
+    }
+
+    /// The step is committed.
+    pub(super) fn done(&mut self, step: Step) {
+        (self.into, self.due) = (step.into, step.more);
+        self.since = if self.due { self.since.saturating_sub(self.enough / PACE) } else { 0 };
+    }
+}
+
+impl Target {
+    /// Merges the next facts, so many of each part or a few more; `None` when those were the last.
+    fn go_on(mut self, connection: &Connection, count: usize) -> rusqlite::Result<Option<Self>> {
+        let sources = self.sources(connection)?;
+        let (mut facts, mut until) = (Vec::new(), None);
+        for &part in &sources {
+            let (next, ended) = after(&Chunks { connection, part }, self.reached, count)?;
+            // Behind the last fact taken from one part others may have facts that come before its next one.
+            if let Some(&last) = next.last().filter(|_| !ended) {
+                until = Some(until.map_or(last, |until: Fact| until.min(last)));
+            }
+            facts.extend(next);
+        }
+        let oldest = parts::oldest(connection)?;
+        facts.retain(|fact| until.is_none_or(|until| *fact <= until) && fact.2.seq >= oldest);
+        // The parts are sorted: this is a merge.
+        facts.sort();
+        parts::append(connection, self.id, &facts)?;
+        if until.is_some() {
+            self.reached = until;
+            return Ok(Some(self));
+        }
+        parts::complete(connection, self.id)?;
+        for part in sources {
+            parts::set_state(connection, part, State::Gone)?;
+        }
+        Ok(None)
+    }
+
+    fn sources(&self, connection: &Connection) -> rusqlite::Result<Vec<PartId>> {
+        let mut sources = connection.prepare_cached(
+            "SELECT id FROM part WHERE state = ? AND above >= ? AND upto <= ? ORDER BY above",
+        )?;
+        let within = params![State::Whole as u8, self.above.cast_signed(), self.upto.cast_signed()];
+        sources.query_map(within, |row| row.get(0))?.collect()
+    }
+}
+
+/// Begins to merge the oldest parts of the lowest level that has enough of them.
+fn begin(connection: &Connection) -> rusqlite::Result<Option<Target>> {
+    let mut parts = connection.prepare_cached(
+        "SELECT level, above, upto FROM part WHERE state = ? AND level < ? ORDER BY level, above",
+    )?;
+    let parts = parts.query_map([State::Whole as u8, LAST_LEVEL], |row| {
+        let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+        Ok((row.get::<_, u8>(0)?, number(1)?, number(2)?))
+    })?;
+    let parts = parts.collect::<rusqlite::Result<Vec<_>>>()?;
+    let of_one_level = |parts: &&[(u8, Seq, Seq)]| parts.iter().all(|(level, ..)| *level == parts[0].0);
+    let Some(&[(level, above, _), .., (_, _, upto)]) = parts.windows(TOGETHER).find(of_one_level) else {
+        return Ok(None);
+    };
+    let id = parts::begin(connection, level + 1, (above, upto))?;
+    Ok(Some(Target { id, above, upto, reached: None }))
+}
+
+/// The next facts of a part, and whether those are the last.
+fn after(chunks: &Chunks<'_>, reached: Option<Fact>, count: usize) -> rusqlite::Result<(Vec<Fact>, bool)> {
+    let mut facts = Vec::new();
+    let mut next = match reached {
+        Some(reached) => chunks.at(reached)?,
+        None => chunks.first()?,
+    };
+    let mut last = reached;
+    loop {
+        if let Some(chunk) = next {
+            let all = chunk.facts()?;
+            let from = reached.map_or(0, |reached| all.partition_point(|fact| *fact <= reached));
+            facts.extend_from_slice(all.get(from..).unwrap_or_default());
+            last = all.last().copied().max(last);
+        }
+        if facts.len() >= count {
+            return Ok((facts, false));
+        }
+        next = match last {
+            Some(last) => chunks.behind(last)?,
+            None => None,
+        };
+        if next.is_none() {
+            return Ok((facts, true));
+        }
+    }
+}
+
+/// Marks the parts that say nothing of any event.
+pub(super) fn drop_old(connection: &Connection) -> rusqlite::Result<()> {
+    let oldest = parts::number(parts::oldest(connection)?);
+    connection.prepare_cached("UPDATE part SET state = ? WHERE state = ? AND upto < ?")?.execute(params![
+        State::Gone as u8,
+        State::Whole as u8,
+        oldest
+    ])?;
+    Ok(())
+}
+
+/// Removes some chunks of a part that is gone, and the part when it has none left; whether there was one.
+pub(super) fn remove_gone(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut gone = connection.prepare_cached("SELECT id FROM part WHERE state = ? LIMIT 1")?;
+    let Some(part) = gone.query_row([State::Gone as u8], |row| row.get::<_, PartId>(0)).optional()? else {
+        return Ok(false);
+    };
+    let mut removed = 0;
+    for table in ["chunk", "sieve"] {
+        removed += connection
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE part = ? LIMIT ?)"
+            ))?
+            .execute(params![part, CHUNKS])?;
+    }
+    if removed == 0 {
+        connection.prepare_cached("DELETE FROM part WHERE id = ?")?.execute([part])?;
+    }
+    Ok(true)
+}
+
+/// Removes some chunks of a domain; whether there were any.
+pub(super) fn remove_domain(connection: &Connection, domain: DomainId) -> rusqlite::Result<bool> {
+    let mut remove = connection.prepare_cached(
+        "DELETE FROM chunk WHERE id IN (
+            SELECT chunk.id FROM part CROSS JOIN chunk INDEXED BY chunk_first ON chunk.part = part.id
+            WHERE chunk.domain = ? LIMIT ?)",
+    )?;
+    Ok(remove.execute(params![domain, CHUNKS])? > 0)
+}

@@ -1,0 +1,179 @@
+//! The index of facts on disk: sorted parts, each of which is written once, from its first fact to its last.
+//!
+//! One sorted table of everything would be written all over: each recipient and each message has a place of its own in it,
+//! on another page the larger it is. A part is written like a log. In return a question goes to every part; there
+//! are few, since [`merge`](super::merge) makes large ones of small ones. Facts are not taken out when their event goes: one
+//! that is older than all events says nothing, and a part of none but these is gone.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{
+    chunk::{Chunk, pack},
+    facts::Fact,
+    sieve,
+};
+use crate::{
+    filter::Term,
+    storage::{DomainId, Position, Seq},
+};
+
+/// Names a part.
+pub(super) type PartId = i64;
+
+/// What a part is good for, as `part.state` has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing yet: it is being written.
+    Begun = 0,
+    /// To be looked into.
+    Whole = 1,
+    /// Nothing any more: its chunks are being removed.
+    Gone = 2,
+}
+
+/// Begins a part for the facts of the events above one number and up to another.
+pub(super) fn begin(
+    connection: &Connection,
+    level: u8,
+    (above, upto): (Seq, Seq),
+) -> rusqlite::Result<PartId> {
+    let row = params![level, above.cast_signed(), upto.cast_signed(), i64::MAX, i64::MIN, State::Begun as u8];
+    connection.prepare_cached("INSERT INTO part VALUES (NULL, ?, ?, ?, ?, ?, 0, ?)")?.insert(row)
+}
+
+/// Adds facts to a part that was begun: sorted, and behind all that it has. They are a stretch of the part.
+pub(super) fn append(connection: &Connection, part: PartId, facts: &[Fact]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?)")?;
+    for Chunk { first: (domain, Term(term), Position { timestamp, seq }), more } in pack(facts) {
+        insert.execute(params![part, domain, term, timestamp, seq.cast_signed(), more])?;
+    }
+    let sieved = sieve::write(connection, part, facts)?;
+    let times = || facts.iter().map(|(.., position)| position.timestamp);
+    if let (Some(earliest), Some(latest)) = (times().min(), times().max()) {
+        connection
+            .prepare_cached(
+                "UPDATE part SET earliest = min(earliest, ?), latest = max(latest, ?), sieved = sieved + ? WHERE id = ?",
+            )?
+            .execute(params![earliest, latest, sieved, part])?;
+    }
+    Ok(())
+}
+
+/// From now on the part is looked into.
+pub(super) fn complete(connection: &Connection, part: PartId) -> rusqlite::Result<()> {
+    set_state(connection, part, State::Whole)
+}
+
+pub(super) fn set_state(connection: &Connection, part: PartId, state: State) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE part SET state = ? WHERE id = ?")?
+        .execute(params![state as u8, part])?;
+    Ok(())
+}
+
+/// Notes up to which event all facts are written.
+pub(super) fn set_indexed_to(connection: &Connection, seq: Seq) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE counters SET indexed_to = ?")?.execute([seq.cast_signed()])?;
+    Ok(())
+}
+
+/// The event up to which all facts are written.
+pub(super) fn indexed_to(connection: &Connection) -> rusqlite::Result<Seq> {
+    let mut indexed_to = connection.prepare_cached("SELECT indexed_to FROM counters")?;
+    indexed_to.query_row([], |row| row.get(0).map(i64::cast_unsigned))
+}
+
+/// The number of the oldest event: whatever has a smaller one is of none. Greater than any if there are no events.
+pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Seq> {
+    let oldest: Option<i64> =
+        connection.prepare_cached("SELECT min(seq) FROM event")?.query_row([], |row| row.get(0))?;
+    Ok(oldest.map_or(Seq::MAX, i64::cast_unsigned))
+}
+
+/// A part that is whole.
+pub(super) struct Part {
+    pub(super) id: PartId,
+    /// It has the facts of the events above this number,
+    pub(super) above: Seq,
+    /// and up to this one.
+    pub(super) upto: Seq,
+    /// The timestamps of its events.
+    pub(super) earliest: i64,
+    pub(super) latest: i64,
+    /// Bytes of its sieves.
+    pub(super) sieved: u32,
+}
+
+/// The parts that are to be looked into, the latest events first.
+pub(super) fn whole(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
+    let mut whole = connection.prepare_cached(
+        "SELECT id, above, upto, earliest, latest, sieved FROM part WHERE state = 1 ORDER BY upto DESC",
+    )?;
+    let part = |row: &Row<'_>| {
+        let number = |column| row.get(column).map(i64::cast_unsigned);
+        Ok(Part {
+            id: row.get(0)?,
+            above: number(1)?,
+            upto: number(2)?,
+            earliest: row.get(3)?,
+            latest: row.get(4)?,
+            sieved: row.get(5)?,
+        })
+    };
+    whole.query_map([], part)?.collect()
+}
+
+/// The chunks of a part.
+pub(super) struct Chunks<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) part: PartId,
+}
+
+impl Chunks<'_> {
+    /// The first chunk.
+    pub(super) fn first(&self) -> rusqlite::Result<Option<Chunk>> {
+        let least = Position { timestamp: i64::MIN, seq: 0 };
+        self.behind((0, Term(i64::MIN), least))
+    }
+
+    /// The last fact of all.
+    pub(super) fn last(&self) -> rusqlite::Result<Option<Fact>> {
+        let greatest = Position { timestamp: i64::MAX, seq: Seq::MAX };
+        let chunk = self.at((DomainId::MAX, Term(i64::MAX), greatest))?;
+        Ok(chunk.map(|chunk| chunk.facts()).transpose()?.and_then(|facts| facts.last().copied()))
+    }
+
+    /// The chunk where a fact stands, if it is there: the last one that begins with it or before it.
+    pub(super) fn at(&self, fact: Fact) -> rusqlite::Result<Option<Chunk>> {
+        self.find("<=", "DESC", fact)
+    }
+
+    /// The first chunk that begins behind a fact.
+    pub(super) fn behind(&self, fact: Fact) -> rusqlite::Result<Option<Chunk>> {
+        self.find(">", "ASC", fact)
+    }
+
+    /// The last chunk that begins before a fact.
+    pub(super) fn before(&self, fact: Fact) -> rusqlite::Result<Option<Chunk>> {
+        self.find("<", "DESC", fact)
+    }
+
+    fn find(
+        &self,
+        compared: &str,
+        order: &str,
+        (domain, Term(term), Position { timestamp, seq }): Fact,
+    ) -> rusqlite::Result<Option<Chunk>> {
+        let mut find = self.connection.prepare_cached(&format!(
+            "SELECT domain, term, timestamp, seq, more FROM chunk INDEXED BY chunk_first
+             WHERE part = ? AND (domain, term, timestamp, seq) {compared} (?, ?, ?, ?)
+             ORDER BY domain {order}, term {order}, timestamp {order}, seq {order} LIMIT 1"
+        ))?;
+        find.query_row(params![self.part, domain, term, timestamp, number(seq)], Chunk::of_row).optional()
+    }
+}
+
+/// A sequence number as SQLite has them.
+pub(super) fn number(seq: Seq) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,173 @@
+//! What tells which parts a term is not in, without looking: Bloom filters, one for each stretch of a part that was written
+//! at once.
+//!
+//! A message is in one part, and each of the others would be read for nothing. Six bits for a term let one in eighteen
+//! through that is not there. Sieves stand beside the parts on disk; readers keep them in memory, as long as there is room.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    facts::Fact,
+    parts::{self, Part, PartId},
+};
+use crate::{filter::Term, storage::DomainId};
+
+/// What all that are kept in memory take at most, in bytes: those of some fifteen million events.
+const ROOM: u64 = 16 << 20;
+
+/// Bits for each term, and how many of them it sets.
+const BITS: usize = 6;
+const SET: u32 = 4;
+
+/// A term of a domain.
+type Key = (DomainId, Term);
+
+/// The terms of one stretch.
+struct Sieve {
+    /// The first term of the stretch.
+    first: Key,
+    bits: Vec<u8>,
+}
+
+impl Sieve {
+    /// Of sorted facts; `None` if there are none.
+    fn of(facts: &[Fact]) -> Option<Self> {
+        let keys =
+            || facts.chunk_by(|one, other| key(one) == key(other)).filter_map(|same| same.first().map(key));
+        let mut sieve = Self { first: keys().next()?, bits: vec![0; (keys().count() * BITS).div_ceil(8)] };
+        for (byte, bit) in keys().flat_map(|key| sieve.places(key)).collect::<Vec<_>>() {
+            sieve.bits[byte] |= bit;
+        }
+        Some(sieve)
+    }
+
+    fn lets_through(&self, key: Key) -> bool {
+        self.first == key
+            || self.places(key).all(|(byte, bit)| self.bits.get(byte).is_none_or(|bits| bits & bit != 0))
+    }
+
+    /// The bits that a term sets.
+    fn places(&self, (domain, Term(term)): Key) -> impl Iterator<Item = (usize, u8)> + use<> {
+        // The terms of a stretch are close to each other: their upper bits are the same.
+        let mixed = (term.cast_unsigned() ^ u64::from(domain) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (first, step) = ((mixed >> 32) as u32, mixed as u32 | 1);
+        let size = 8 * self.bits.len() as u64;
+        (0..SET).map(move |number| {
+            let place = u64::from(first.wrapping_add(number.wrapping_mul(step))) * size >> 32;
+            (place as usize / 8, 1 << (place % 8))
+        })
+    }
+}
+
+fn key(&(domain, term, _): &Fact) -> Key {
+    (domain, term)
+}
+
+/// Writes the sieve of a stretch; its bytes.
+pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> rusqlite::Result<u32> {
+    let Some(Sieve { first: (domain, Term(term)), bits }) = Sieve::of(facts) else { return Ok(0) };
+    connection
+        .prepare_cached("INSERT INTO sieve VALUES (NULL, ?, ?, ?, ?)")?
+        .execute(params![part, domain, term, bits])?;
+    Ok(u32::try_from(bits.len()).unwrap_or(u32::MAX))
+}
+
+/// The sieves of parts, in memory as far as there is room.
+#[derive(Default)]
+pub(super) struct Sieves(Mutex<HashMap<PartId, OfPart>>);
+
+/// Those of one part, in order.
+struct OfPart(Vec<Sieve>);
+
+impl Sieves {
+    /// Those of the parts that there are, so that the first questions do not wait for them.
+    pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
+        let sieves = Self::default();
+        for part in parts::whole(connection)? {
+            // Whatever is asked for.
+            sieves.let_through(connection, &part, (0, Term(0)))?;
+        }
+        Ok(sieves)
+    }
+
+    /// Whether a part may have facts with this term. Its sieves are read when they are asked for first.
+    pub(super) fn let_through(
+        &self,
+        connection: &Connection,
+        part: &Part,
+        key: Key,
+    ) -> rusqlite::Result<bool> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sieves) = kept.get(&part.id) {
+            return Ok(sieves.let_through(key));
+        }
+        // A part is new: others may have gone.
+        let whole = parts::whole(connection)?;
+        kept.retain(|kept, _| whole.iter().any(|part| part.id == *kept));
+        if kept.values().map(OfPart::bytes).sum::<u64>() + u64::from(part.sieved) > ROOM {
+            return Ok(true);
+        }
+        Ok(kept.entry(part.id).insert_entry(OfPart::read(connection, part.id)?).get().let_through(key))
+    }
+}
+
+impl OfPart {
+    fn read(connection: &Connection, part: PartId) -> rusqlite::Result<Self> {
+        let mut select = connection
+            .prepare_cached("SELECT domain, term, bits FROM sieve WHERE part = ? ORDER BY domain, term")?;
+        let sieve = |row: &Row<'_>| Ok(Sieve { first: (row.get(0)?, Term(row.get(1)?)), bits: row.get(2)? });
+        select.query_map([part], sieve)?.collect::<rusqlite::Result<_>>().map(Self)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.iter().map(|sieve| sieve.bits.len() as u64).sum()
+    }
+
+    fn let_through(&self, key: Key) -> bool {
+        // A stretch that does not begin with the term can have it only before the next one begins.
+        let behind = self.0.partition_point(|sieve| sieve.first <= key);
+        behind.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|sieve| sieve.lets_through(key))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::storage::Position;
+
+    fn fact(term: i64) -> Fact {
+        (1, Term(term), Position { timestamp: 0, seq: 1 })
+    }
+
+    /// Terms as they are in a stretch of a large part: near each other, and random in that.
+    fn terms(count: usize) -> Vec<i64> {
+        let random = |number: usize| (number as u64).wrapping_mul(0xd134_2543_de82_ef95) >> 24;
+        let mut terms: Vec<_> = (0..count).map(|number| (7 << 50) + random(number).cast_signed()).collect();
+        terms.sort_unstable();
+        terms
+    }
+
+    #[test]
+    fn what_is_there_is_let_through_and_little_else() {
+        let (own, others): (Vec<_>, Vec<_>) = terms(20_000).into_iter().partition(|term| term % 2 == 0);
+        let facts: Vec<_> = own.iter().map(|term| fact(*term)).collect();
+        let stretches = facts.chunks(3_000).map(|stretch| Sieve::of(stretch).unwrap());
+        let sieves = OfPart(stretches.collect());
+        assert!(own.iter().all(|term| sieves.let_through((1, Term(*term)))));
+        let through = others.iter().filter(|term| sieves.let_through((1, Term(**term)))).count();
+        assert!((1..others.len() / 12).contains(&through), "{through} of {}", others.len());
+        assert!(!sieves.let_through((0, Term(own[0]))));
+    }
+
+    #[test]
+    fn nothing_has_no_sieve() {
+        assert!(Sieve::of(&[]).is_none());
+        assert!(!OfPart(Vec::new()).let_through((1, Term(2))));
+    }
+}

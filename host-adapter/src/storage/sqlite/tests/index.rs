@@ -1,0 +1,234 @@
+//! The index of facts against a set, through rounds, merges, retention, deletions and kills.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use proptest::prelude::*;
+
+use super::super::{
+    facts::Fact,
+    fresh::{Fresh, Shelf},
+    listing::{Index, Memory},
+    merge::{self, Merging},
+    sieve::Sieves,
+};
+use super::*;
+use crate::{
+    filter::Term,
+    storage::{DomainId, Position, Seq, postings::Source as _},
+};
+
+/// Facts of a round.
+const ENOUGH: usize = 12;
+const LONG: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Events, each of a domain, at a time, with terms.
+    Append(Vec<(DomainId, i64, BTreeSet<i64>)>),
+    /// The oldest so many events go.
+    Retain(usize),
+    /// All of a domain goes.
+    Delete(DomainId),
+    /// Index and merge, so many transactions at most.
+    Work(usize),
+    /// What is in memory is lost.
+    Kill,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let event = (1..4_u32, 0..50_i64, prop::collection::btree_set(0..6_i64, 1..4));
+    let step = prop_oneof![
+        6 => prop::collection::vec(event, 1..20).prop_map(Step::Append),
+        6 => (1..30_usize).prop_map(Step::Work),
+        2 => (1..40_usize).prop_map(Step::Retain),
+        1 => (1..4_u32).prop_map(Step::Delete),
+        1 => Just(Step::Kill),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+/// The index, and beside it what it is to hold.
+struct Stage {
+    connection: Connection,
+    sieves: Sieves,
+    fresh: Fresh,
+    merging: Merging,
+    events: BTreeMap<Seq, Vec<Fact>>,
+    last: Seq,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::on(Connection::open_in_memory().unwrap())
+    }
+
+    fn on(connection: Connection) -> Self {
+        connection.execute_batch("CREATE TABLE fact (id)").unwrap();
+        connection.execute_batch(include_str!("../v5.sql")).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE event (seq INTEGER PRIMARY KEY);
+                 CREATE TABLE counters (indexed_to); INSERT INTO counters VALUES (0);",
+            )
+            .unwrap();
+        let merging = Merging::open(&connection, ENOUGH).unwrap();
+        let fresh = Fresh::new(ENOUGH, (0, Vec::new()));
+        Self { connection, sieves: Sieves::default(), fresh, merging, events: BTreeMap::new(), last: 0 }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Append(events) => {
+                for (domain, timestamp, terms) in events {
+                    self.last += 1;
+                    let position = Position { timestamp: *timestamp, seq: self.last };
+                    let facts: Vec<_> = terms.iter().map(|term| (*domain, Term(*term), position)).collect();
+                    self.fresh.add(facts.clone());
+                    self.events.insert(self.last, facts);
+                    self.connection
+                        .execute("INSERT INTO event VALUES (?)", [self.last.cast_signed()])
+                        .unwrap();
+                }
+                let facts = self.fresh.commit();
+                self.merging.count(facts);
+            }
+            Step::Retain(count) => {
+                let gone: Vec<_> = self.events.keys().copied().take(*count).collect();
+                gone.iter().for_each(|seq| self.remove(*seq));
+                merge::drop_old(&self.connection).unwrap();
+                merge::remove_gone(&self.connection).unwrap();
+            }
+            Step::Delete(domain) => {
+                let of = |facts: &[Fact]| facts.iter().any(|(of, ..)| of == domain);
+                let gone: Vec<_> =
+                    self.events.iter().filter(|(_, facts)| of(facts)).map(|(seq, _)| *seq).collect();
+                gone.iter().for_each(|seq| self.remove(*seq));
+                self.fresh.forget(*domain);
+                while merge::remove_domain(&self.connection, *domain).unwrap() {}
+                self.fresh.commit();
+            }
+            Step::Work(count) => (0..*count).for_each(|_| self.work()),
+            Step::Kill => {
+                let upto: i64 = self
+                    .connection
+                    .query_row("SELECT indexed_to FROM counters", [], |row| row.get(0))
+                    .unwrap();
+                let unwritten = self.events.range(upto.cast_unsigned() + 1..);
+                let facts = unwritten.flat_map(|(_, facts)| facts.iter().copied()).collect();
+                self.fresh = Fresh::new(ENOUGH, (upto.cast_unsigned(), facts));
+                self.merging = Merging::open(&self.connection, ENOUGH).unwrap();
+            }
+        }
+    }
+
+    fn remove(&mut self, seq: Seq) {
+        self.events.remove(&seq);
+        self.connection.execute("DELETE FROM event WHERE seq = ?", [seq.cast_signed()]).unwrap();
+    }
+
+    fn work(&mut self) {
+        if let Some(slice) = self.fresh.slice(self.last) {
+            let part = Fresh::write(&self.connection, &slice).unwrap();
+            if self.fresh.written(&slice, part) {
+                self.merging.look();
+            }
+        } else if self.merging.is_due() {
+            let step = self.merging.step(&self.connection).unwrap();
+            self.merging.done(step);
+        }
+    }
+
+    fn index<'s>(&'s self, domain: DomainId, query: &'s EventQuery, shelf: &'s Shelf) -> Index<'s> {
+        Index::new(&self.connection, Memory { shelf, sieves: &self.sieves }, domain, query).unwrap()
+    }
+
+    /// The events of a domain that a term finds, at most `limit` of them.
+    fn found(&self, domain: DomainId, term: Term, query: &EventQuery, limit: usize) -> Vec<Position> {
+        let shelf = self.fresh.shelf();
+        let mut index = self.index(domain, query, &shelf);
+        let found = index.positions(Some(term), query.start(), limit);
+        found.unwrap_or_else(|_| panic!("the index cannot be read"))
+    }
+
+    fn expected(&self, domain: DomainId, term: Term, query: &EventQuery, limit: usize) -> Vec<Position> {
+        let facts = self.events.values().flatten();
+        let own = facts.filter(|(of, has, _)| (*of, *has) == (domain, term)).map(|(.., position)| *position);
+        let mut positions: Vec<_> = own.filter(|position| query.covers(*position)).collect();
+        query.arrange(&mut positions);
+        positions.truncate(limit);
+        positions
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_index_leads_to_what_a_set_holds(steps in steps(), ascending: bool, from in 0..50_i64, to in 0..50_i64) {
+        let mut stage = Stage::new();
+        for step in &steps {
+            stage.take(step);
+            let query = EventQuery {
+                from, to, ascending, until: Instant::now() + LONG, limit: 1000, ..query(stage.last)
+            };
+            for domain in 1..4 {
+                for term in (0..6).map(Term) {
+                    let mut found = stage.found(domain, term, &query, 1000);
+                    // Facts stay for a while when their event has gone.
+                    found.retain(|position| stage.events.contains_key(&position.seq));
+                    prop_assert_eq!(found, stage.expected(domain, term, &query, 1000), "after {:?}", step);
+                }
+            }
+        }
+    }
+
+    /// With a limit, the nearest ones come, whichever parts they are in.
+    #[test]
+    fn a_limit_leaves_the_nearest(steps in steps(), ascending: bool, from in 0..50_i64, limit in 1..9_usize) {
+        let mut stage = Stage::new();
+        steps.iter().filter(|step| matches!(step, Step::Append(_) | Step::Work(_))).for_each(|step| stage.take(step));
+        let query = EventQuery { from, to: 40, ascending, until: Instant::now() + LONG, ..query(stage.last) };
+        for term in (0..6).map(Term) {
+            let found = stage.found(1, term, &query, limit);
+            prop_assert_eq!(found, stage.expected(1, term, &query, limit));
+        }
+    }
+}
+
+/// Eight parts of a level become one, so that few are left however many there were.
+#[test]
+fn many_rounds_leave_few_parts() {
+    let mut stage = Stage::new();
+    for number in 0..600_i64 {
+        stage.take(&Step::Append(vec![(1, number, [number % 3, 10 + number].into())]));
+        stage.take(&Step::Work(2));
+    }
+    stage.take(&Step::Work(10_000));
+    let count = |state| -> i64 {
+        let count = "SELECT count(*) FROM part WHERE state = ?";
+        stage.connection.query_row(count, [state], |row| row.get(0)).unwrap()
+    };
+    let rounds = 600 * 2 / ENOUGH as i64;
+    assert!(count(1) <= rounds / 64 + 14, "{} parts of {rounds} rounds", count(1));
+    assert_eq!((count(0), count(2)), (0, 0), "nothing is left to be done");
+}
+
+/// The file is looked at as it was, and the memory as it is.
+#[test]
+fn what_leaves_the_memory_while_a_reader_looks_at_an_older_file_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file.db");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    let mut stage = Stage::on(writer);
+    stage.take(&Step::Append((0..20).map(|at| (1, at, [1].into())).collect()));
+
+    let (reader, shelf, sieves) = (Connection::open(&path).unwrap(), stage.fresh.shelf(), Sieves::default());
+    let query = EventQuery { from: 0, to: 50, ascending: true, until: Instant::now() + LONG, ..query(20) };
+    let mut index = Index::new(&reader, Memory { shelf: &shelf, sieves: &sieves }, 1, &query).unwrap();
+    let mut found = || index.positions(Some(Term(1)), query.start(), 100).map(|found| found.len()).ok();
+    assert_eq!(found(), Some(20));
+    stage.take(&Step::Work(100));
+    assert_eq!(found(), Some(20));
+}
