@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     ops::ControlFlow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use rusqlite::Connection;
 use super::{
     facts::Fact,
     parts::{self, Chunks, Part},
-    sieve::Sieves,
+    sieve::{OfPart, Sieves},
 };
 use crate::{
     filter::Term,
@@ -28,8 +29,8 @@ pub(super) struct View<'c> {
     sieves: &'c Sieves,
     query: &'c EventQuery,
     begun: Instant,
-    /// The parts in the order of the query.
-    parts: Vec<Part>,
+    /// The parts in the order of the query, with their sieves.
+    parts: Vec<(Option<Arc<OfPart>>, Part)>,
     /// The event up to which the parts have all facts.
     indexed_to: Seq,
     /// Positions below are of no event.
@@ -58,11 +59,13 @@ impl<'c> View<'c> {
     fn take(&mut self) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         self.indexed_to = parts::indexed_to(self.connection)?;
-        self.parts = parts::whole(self.connection)?;
+        let parts = parts::whole(self.connection)?.into_iter();
+        let sieved = parts.map(|part| Ok((self.sieves.of(self.connection, &part)?, part)));
+        self.parts = sieved.collect::<rusqlite::Result<_>>()?;
         if self.query.ascending {
-            self.parts.sort_by_key(|part| part.earliest);
+            self.parts.sort_by_key(|(_, part)| part.earliest);
         } else {
-            self.parts.sort_by_key(|part| Reverse(part.latest));
+            self.parts.sort_by_key(|(_, part)| Reverse(part.latest));
         }
         Ok(())
     }
@@ -91,9 +94,9 @@ impl<'c> View<'c> {
         from: Position,
         limit: usize,
     ) -> rusqlite::Result<Vec<Position>> {
-        let Self { connection, sieves, query, oldest, .. } = *self;
+        let Self { connection, query, oldest, .. } = *self;
         let (low, high) = query.range(from);
-        let within = |part: &&Part| {
+        let within = |(_, part): &&(_, Part)| {
             part.earliest <= high.timestamp
                 && part.latest >= low.timestamp
                 && part.upto > query.floor
@@ -101,12 +104,12 @@ impl<'c> View<'c> {
         };
         let range = ((domain, term, low), (domain, term, high));
         let mut found = Vec::new();
-        for part in self.parts.iter().filter(within) {
+        for (sieves, part) in self.parts.iter().filter(within) {
             let enough = limit.checked_sub(1).and_then(|last| found.get(last));
             if enough.is_some_and(|last: &Position| last.is_before(part.nearest(query), query.ascending)) {
                 break;
             }
-            if sieves.let_through(connection, part, (domain, term))? {
+            if sieves.as_ref().is_none_or(|sieves| sieves.let_through((domain, term))) {
                 let chunks = Chunks { connection, part: part.id };
                 collect(&chunks, range, oldest, (query.ascending, limit), &mut found)?;
                 query.arrange(&mut found);

@@ -1,7 +1,7 @@
 //! Makes few large parts of many small ones, and removes those that are gone: a little after each commit, as facts come.
 //!
-//! Eight parts of a level become one of the next. So a fact is written anew twice at most, always in order, and of
-//! each level but the last there are at most seven parts, apart from those that are just being merged. What is of no event
+//! Five parts of a level become one of the next. So a fact is written anew three times at most, always in order, and of
+//! each level but the last there are at most four parts, apart from those that are just being merged. What is of no event
 //! any more is left out.
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,15 +13,15 @@ use super::{
 use crate::storage::{DomainId, Seq};
 
 /// Parts of one level that are merged into one of the next.
-const TOGETHER: usize = 8;
-/// The level whose parts stay: three million events each, with the usual settings. Larger ones would hold what is of no event
+const TOGETHER: usize = 5;
+/// The level whose parts stay: six million events each, with the usual settings. Larger ones would hold what is of no event
 /// any more for too long.
-const LAST_LEVEL: u8 = 2;
+const LAST_LEVEL: u8 = 3;
 
-/// Facts that a step takes from each part that it merges: this part of a round, 1024 with the usual settings.
-const FACTS: usize = 256;
-/// A step for every so many facts that come, this part of a round. A step moves four times as many, so that merging, twice
-/// for each fact, keeps ahead of them.
+/// Facts that a step takes from each part that it merges, about: this part of a round, 2048 with the usual settings.
+const FACTS: usize = 128;
+/// A step for every so many facts that come, this part of a round. A step moves those of five parts, so that merging, three
+/// times for each fact, keeps ahead of them.
 const PACE: usize = 128;
 /// Chunks of a part that is gone that one step removes.
 const CHUNKS: i64 = 128;

@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-/// Eight parts of a level become one, so that few are left however many there were.
+/// Five parts of a level become one, so that few are left however many there were.
 #[test]
 fn many_rounds_leave_few_parts() {
     let mut stage = Stage::new();
@@ -210,7 +210,7 @@ fn many_rounds_leave_few_parts() {
         stage.connection.query_row(count, [state], |row| row.get(0)).unwrap()
     };
     let rounds = 600 * 2 / ENOUGH as i64;
-    assert!(count(1) <= rounds / 64 + 14, "{} parts of {rounds} rounds", count(1));
+    assert!(count(1) <= rounds / 125 + 12, "{} parts of {rounds} rounds", count(1));
     assert_eq!((count(0), count(2)), (0, 0), "nothing is left to be done");
 }
 
