@@ -95,7 +95,8 @@
 //! for each term, and looks where [`Filter::plan`](crate::filter::Filter::plan) leads: what it asks for by
 //! indexed terms alone then costs what the page holds, however many events there are. (One table of domain,
 //! term, timestamp and sequence number will do, and `postings.rs` does the rest.) Everything else is found by
-//! looking at event after event, and given up at [`EventQuery::until`]. Facts leave with their event.
+//! looking at event after event, and given up at [`EventQuery::until`]. Facts may outlive their event for a while, but not
+//! their domain.
 //!
 //! # Bounds
 //! See [`Settings`]; at most 100 000 domains, 1 000 000 endpoints and 10 000 API keys. Endpoints that no webhook has and that

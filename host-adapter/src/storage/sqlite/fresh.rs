@@ -37,6 +37,8 @@ pub(super) struct Fresh {
     added: Vec<Fact>,
     /// A domain whose facts are removed.
     forgotten: Option<DomainId>,
+    /// The number below which there are no events any more, where their facts may be here.
+    oldest: Option<Seq>,
     /// The event up to which all facts are on disk.
     indexed_to: Seq,
     round: Option<Round>,
@@ -72,7 +74,7 @@ impl Fresh {
         let shelf = Shelf::default();
         shelf.write().add(facts);
         shelf.write().end_round(indexed_to);
-        Self { shelf, enough, added: Vec::new(), forgotten: None, indexed_to, round: None, since: 0 }
+        Self { shelf, enough, added: Vec::new(), forgotten: None, oldest: None, indexed_to, round: None, since: 0 }
     }
 
     pub(super) fn shelf(&self) -> Shelf {
@@ -88,10 +90,18 @@ impl Fresh {
         self.forgotten = Some(domain);
     }
 
+    /// Removes the facts of the events below this number.
+    pub(super) fn forget_below(&mut self, oldest: Seq) {
+        self.oldest = (oldest > self.indexed_to + 1).then_some(oldest);
+    }
+
     /// What was added and removed counts from now on; how many facts were added.
     pub(super) fn commit(&mut self) -> usize {
         if let Some(domain) = self.forgotten.take() {
-            self.shelf.write().forget(domain);
+            self.shelf.write().retain(|(of, ..)| *of != domain);
+        }
+        if let Some(oldest) = self.oldest.take() {
+            self.shelf.write().retain(|(.., position)| position.seq >= oldest);
         }
         let added = self.added.len();
         if added > 0 {
@@ -105,7 +115,7 @@ impl Fresh {
 
     pub(super) fn roll_back(&mut self) {
         self.added.clear();
-        self.forgotten = None;
+        (self.forgotten, self.oldest) = (None, None);
     }
 
     /// What is to be written next, if it is time; `last` is the last event.

@@ -51,9 +51,14 @@ impl<'c> View<'c> {
 
     /// Goes on with the file as it is now.
     pub(super) fn renew(&mut self) -> rusqlite::Result<()> {
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.let_go()?;
         self.begun = Instant::now();
         self.take()
+    }
+
+    fn let_go(&self) -> rusqlite::Result<()> {
+        // Nothing was written, and unlike a commit this cannot leave the transaction open.
+        self.connection.prepare_cached("ROLLBACK")?.execute([]).map(drop)
     }
 
     fn take(&mut self) -> rusqlite::Result<()> {
@@ -122,8 +127,9 @@ impl<'c> View<'c> {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        // It wrote nothing, so that nothing can be lost.
-        let _ = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = self.let_go() {
+            tracing::error!(%error, "a read of the store could not be ended");
+        }
     }
 }
 

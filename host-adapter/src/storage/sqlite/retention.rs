@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{books::Books, merge};
+use super::{books::Books, merge, parts};
 use crate::storage::{Retained, wall_millis};
 
 /// Bytes of event-data after which a slice removes no further event.
@@ -27,7 +27,11 @@ pub(super) fn retain(
 ) -> rusqlite::Result<Retained> {
     let looked = look(connection, books.counts.retained_to, accepted_before, slice)?;
     remove(connection, &looked.ended)?;
-    merge::drop_old(connection)?;
+    if !looked.ended.is_empty() {
+        let oldest = parts::oldest(connection)?;
+        books.fresh.forget_below(oldest);
+        merge::drop_old(connection, oldest)?;
+    }
     let all_removed = !merge::remove_gone(connection)?;
     let all_given_back = give_back(connection, 2 * looked.bytes / PAGE + PAGES)?;
     let done = looked.reached.is_none() && all_removed && all_given_back;

@@ -8,7 +8,7 @@
 use std::{cmp::Reverse, mem};
 
 use super::facts::Fact;
-use crate::storage::{DomainId, Seq};
+use crate::storage::Seq;
 
 /// Facts of a run that is merged no more: 1 MiB of them, since both runs and the new one are there for a moment.
 const LONG: usize = 32_768;
@@ -37,11 +37,10 @@ impl Runs {
         }
     }
 
-    /// Removes the facts of a domain.
-    pub(super) fn forget(&mut self, domain: DomainId) {
-        for run in self.runs.iter_mut().chain(&mut self.round) {
-            run.retain(|(of, ..)| *of != domain);
-        }
+    /// Keeps the facts that a predicate picks.
+    pub(super) fn retain(&mut self, picks: impl Fn(&Fact) -> bool) {
+        self.runs.iter_mut().chain(&mut self.round).for_each(|run| run.retain(&picks));
+        self.runs.retain(|run| !run.is_empty());
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,7 +137,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{filter::Term, storage::Position};
+    use crate::{
+        filter::Term,
+        storage::{DomainId, Position},
+    };
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -186,7 +188,7 @@ mod tests {
                         for facts in [&mut set, &mut round, &mut whole] {
                             facts.retain(|(of, ..)| *of != domain);
                         }
-                        runs.forget(domain);
+                        runs.retain(|(of, ..)| *of != domain);
                     }
                     Step::Round if whole.is_empty() => {
                         round.clone_from(&set);

@@ -148,15 +148,15 @@ fn measure_events(stores: &mut [&mut Store]) -> Result<(Vec<Cost>, f64)> {
         }
     }
     let events = (SUBMISSIONS * BATCH) as f64;
-    let (mut costs, mut written) = (Vec::new(), Vec::new());
+    let (mut costs, mut written) = (Vec::new(), None);
     for ((store, before), times) in stores.iter().zip(before).zip(times) {
         let used = store.server.process().usage()?.since(before);
         let cpu = used.cpu.as_secs_f64() * 1e6 / events;
         let took = Spread::of(times).median * 1e3 / BATCH as f64;
         costs.push(Cost { what: "one event of a batch", cpu, took });
-        written.push(used.written as f64 / events);
+        written.get_or_insert(used.written as f64 / events);
     }
-    Ok((costs, written.first().copied().unwrap_or_default()))
+    Ok((costs, written.unwrap_or_default()))
 }
 
 /// What something costs in the first of these stores: how many times as much as in the second, if there is one.

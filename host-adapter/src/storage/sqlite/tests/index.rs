@@ -12,6 +12,7 @@ use super::super::{
     fresh::{Fresh, Shelf},
     listing::{Index, Memory},
     merge::{self, Merging},
+    parts,
     sieve::Sieves,
 };
 use super::*;
@@ -98,8 +99,11 @@ impl Stage {
             Step::Retain(count) => {
                 let gone: Vec<_> = self.events.keys().copied().take(*count).collect();
                 gone.iter().for_each(|seq| self.remove(*seq));
-                merge::drop_old(&self.connection).unwrap();
+                let oldest = parts::oldest(&self.connection).unwrap();
+                self.fresh.forget_below(oldest);
+                merge::drop_old(&self.connection, oldest).unwrap();
                 merge::remove_gone(&self.connection).unwrap();
+                self.fresh.commit();
             }
             Step::Delete(domain) => {
                 let of = |facts: &[Fact]| facts.iter().any(|(of, ..)| of == domain);
@@ -231,4 +235,18 @@ fn what_leaves_the_memory_while_a_reader_looks_at_an_older_file_is_found() {
     assert_eq!(found(), Some(20));
     stage.take(&Step::Work(100));
     assert_eq!(found(), Some(20));
+}
+
+#[test]
+fn what_retention_takes_leaves_the_memory() {
+    let mut stage = Stage::new();
+    stage.take(&Step::Append((0..10).map(|at| (1, at, [1].into())).collect()));
+    let query = query(10);
+    let in_memory = |stage: &Stage| {
+        stage.fresh.shelf().positions((1, Term(1)), query.start(), &query, 100, 0).map(|found| found.len())
+    };
+    for (gone, left) in [(0, 10), (3, 7), (7, 0)] {
+        stage.take(&Step::Retain(gone));
+        assert_eq!(in_memory(&stage), Some(left));
+    }
 }
