@@ -74,7 +74,16 @@ impl Fresh {
         let shelf = Shelf::default();
         shelf.write().add(facts);
         shelf.write().end_round(indexed_to);
-        Self { shelf, enough, added: Vec::new(), forgotten: None, oldest: None, indexed_to, round: None, since: 0 }
+        Self {
+            shelf,
+            enough,
+            added: Vec::new(),
+            forgotten: None,
+            oldest: None,
+            indexed_to,
+            round: None,
+            since: 0,
+        }
     }
 
     pub(super) fn shelf(&self) -> Shelf {

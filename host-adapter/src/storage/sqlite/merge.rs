@@ -192,13 +192,12 @@ fn after(chunks: &Chunks<'_>, reached: Option<Fact>, count: usize) -> rusqlite::
     }
 }
 
-/// Marks the parts that say nothing of any event.
-pub(super) fn drop_old(connection: &Connection) -> rusqlite::Result<()> {
-    let oldest = parts::number(parts::oldest(connection)?);
+/// Marks the parts that say nothing of any event from the oldest one on.
+pub(super) fn drop_old(connection: &Connection, oldest: Seq) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE part SET state = ? WHERE state = ? AND upto < ?")?.execute(params![
         State::Gone as u8,
         State::Whole as u8,
-        oldest
+        parts::number(oldest)
     ])?;
     Ok(())
 }

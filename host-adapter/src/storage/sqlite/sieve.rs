@@ -58,7 +58,7 @@ impl Sieve {
         let (first, step) = ((mixed >> 32) as u32, mixed as u32 | 1);
         let size = 8 * self.bits.len() as u64;
         (0..SET).map(move |number| {
-            let place = u64::from(first.wrapping_add(number.wrapping_mul(step))) * size >> 32;
+            let place = (u64::from(first.wrapping_add(number.wrapping_mul(step))) * size) >> 32;
             (place as usize / 8, 1 << (place % 8))
         })
     }
