@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample};
 
 use super::super::{
     facts::Fact,
@@ -21,8 +21,8 @@ use crate::{
     storage::{DomainId, Position, Seq, postings::Source as _},
 };
 
-/// Facts of a round.
-const ENOUGH: usize = 12;
+/// Facts of a round: in slices of one, and of some.
+const ENOUGH: [usize; 3] = [12, 200, 1000];
 const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
@@ -59,14 +59,15 @@ struct Stage {
     merging: Merging,
     events: BTreeMap<Seq, Vec<Fact>>,
     last: Seq,
+    enough: usize,
 }
 
 impl Stage {
-    fn new() -> Self {
-        Self::on(Connection::open_in_memory().unwrap())
+    fn new(enough: usize) -> Self {
+        Self::on(Connection::open_in_memory().unwrap(), enough)
     }
 
-    fn on(connection: Connection) -> Self {
+    fn on(connection: Connection, enough: usize) -> Self {
         connection.execute_batch("CREATE TABLE fact (id)").unwrap();
         connection.execute_batch(include_str!("../v5.sql")).unwrap();
         connection
@@ -75,9 +76,17 @@ impl Stage {
                  CREATE TABLE counters (indexed_to); INSERT INTO counters VALUES (0);",
             )
             .unwrap();
-        let merging = Merging::open(&connection, ENOUGH).unwrap();
-        let fresh = Fresh::new(ENOUGH, (0, Vec::new()));
-        Self { connection, sieves: Sieves::default(), fresh, merging, events: BTreeMap::new(), last: 0 }
+        let merging = Merging::open(&connection, enough).unwrap();
+        let fresh = Fresh::new(enough, (0, Vec::new()));
+        Self {
+            connection,
+            sieves: Sieves::default(),
+            fresh,
+            merging,
+            events: BTreeMap::new(),
+            last: 0,
+            enough,
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -122,8 +131,8 @@ impl Stage {
                     .unwrap();
                 let unwritten = self.events.range(upto.cast_unsigned() + 1..);
                 let facts = unwritten.flat_map(|(_, facts)| facts.iter().copied()).collect();
-                self.fresh = Fresh::new(ENOUGH, (upto.cast_unsigned(), facts));
-                self.merging = Merging::open(&self.connection, ENOUGH).unwrap();
+                self.fresh = Fresh::new(self.enough, (upto.cast_unsigned(), facts));
+                self.merging = Merging::open(&self.connection, self.enough).unwrap();
             }
         }
     }
@@ -169,8 +178,8 @@ impl Stage {
 
 proptest! {
     #[test]
-    fn the_index_leads_to_what_a_set_holds(steps in steps(), ascending: bool, from in 0..50_i64, to in 0..50_i64) {
-        let mut stage = Stage::new();
+    fn the_index_leads_to_what_a_set_holds(enough in sample::select(&ENOUGH[..]), steps in steps(), ascending: bool, from in 0..50_i64, to in 0..50_i64) {
+        let mut stage = Stage::new(enough);
         for step in &steps {
             stage.take(step);
             let query = EventQuery {
@@ -189,8 +198,8 @@ proptest! {
 
     /// With a limit, the nearest ones come, whichever parts they are in.
     #[test]
-    fn a_limit_leaves_the_nearest(steps in steps(), ascending: bool, from in 0..50_i64, limit in 1..9_usize) {
-        let mut stage = Stage::new();
+    fn a_limit_leaves_the_nearest(enough in sample::select(&ENOUGH[..]), steps in steps(), ascending: bool, from in 0..50_i64, limit in 1..9_usize) {
+        let mut stage = Stage::new(enough);
         steps.iter().filter(|step| matches!(step, Step::Append(_) | Step::Work(_))).for_each(|step| stage.take(step));
         let query = EventQuery { from, to: 40, ascending, until: Instant::now() + LONG, ..query(stage.last) };
         for term in (0..6).map(Term) {
@@ -203,7 +212,7 @@ proptest! {
 /// Five parts of a level become one, so that few are left however many there were.
 #[test]
 fn many_rounds_leave_few_parts() {
-    let mut stage = Stage::new();
+    let mut stage = Stage::new(ENOUGH[0]);
     for number in 0..600_i64 {
         stage.take(&Step::Append(vec![(1, number, [number % 3, 10 + number].into())]));
         stage.take(&Step::Work(2));
@@ -213,7 +222,7 @@ fn many_rounds_leave_few_parts() {
         let count = "SELECT count(*) FROM part WHERE state = ?";
         stage.connection.query_row(count, [state], |row| row.get(0)).unwrap()
     };
-    let rounds = 600 * 2 / ENOUGH as i64;
+    let rounds = 600 * 2 / ENOUGH[0] as i64;
     assert!(count(1) <= rounds / 125 + 12, "{} parts of {rounds} rounds", count(1));
     assert_eq!((count(0), count(2)), (0, 0), "nothing is left to be done");
 }
@@ -225,7 +234,7 @@ fn what_leaves_the_memory_while_a_reader_looks_at_an_older_file_is_found() {
     let path = directory.path().join("file.db");
     let writer = Connection::open(&path).unwrap();
     writer.execute_batch("PRAGMA journal_mode = WAL").unwrap();
-    let mut stage = Stage::on(writer);
+    let mut stage = Stage::on(writer, ENOUGH[0]);
     stage.take(&Step::Append((0..20).map(|at| (1, at, [1].into())).collect()));
 
     let (reader, shelf, sieves) = (Connection::open(&path).unwrap(), stage.fresh.shelf(), Sieves::default());
@@ -239,7 +248,7 @@ fn what_leaves_the_memory_while_a_reader_looks_at_an_older_file_is_found() {
 
 #[test]
 fn what_retention_takes_leaves_the_memory() {
-    let mut stage = Stage::new();
+    let mut stage = Stage::new(ENOUGH[0]);
     stage.take(&Step::Append((0..10).map(|at| (1, at, [1].into())).collect()));
     let query = query(10);
     let in_memory = |stage: &Stage| {
