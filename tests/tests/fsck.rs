@@ -93,6 +93,10 @@ fn every_fault_is_told_by_what_it_is() {
         ),
         ("DELETE FROM endpoint WHERE id = 1", "names endpoint that is not there\n"),
         ("UPDATE counters SET indexed_to = 1", "event 1 (id `e0`) would not be found by what it says\n"),
+        (
+            "INSERT INTO part VALUES (1, 0, 1, 2, 0, 0, 0, 1)",
+            "event 2 (id `e1`) would not be found by what it says\n",
+        ),
     ] {
         let told = after(statement);
         assert!(told.contains(said), "{statement}: {told}");

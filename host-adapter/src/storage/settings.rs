@@ -31,8 +31,8 @@ pub struct Settings {
     pub outcome_linger: Duration,
     /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
     pub queue_bytes: u64,
-    /// Facts of events that wait in memory until a part of the index is written of them, at about 50 bytes each; there are
-    /// never twice as many. Half as many events are read again at every start.
+    /// Facts of events that wait in memory until a part of the index is written of them, at about 50 bytes each. Half as
+    /// many more come while it is written, and what one commit adds. Half as many events are read again at every start.
     pub fresh_facts: usize,
     /// Connections that answer reads, each at most one read at a time.
     pub readers: usize,

@@ -3,7 +3,6 @@
 use std::{
     cmp::Reverse,
     ops::ControlFlow,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,7 +11,7 @@ use rusqlite::Connection;
 use super::{
     facts::Fact,
     parts::{self, Chunks, Part},
-    sieve::{OfPart, Sieves},
+    sieve::{Sieved, Sieves},
 };
 use crate::{
     filter::Term,
@@ -30,7 +29,7 @@ pub(super) struct View<'c> {
     query: &'c EventQuery,
     begun: Instant,
     /// The parts in the order of the query, with their sieves.
-    parts: Vec<(Option<Arc<OfPart>>, Part)>,
+    parts: Vec<Sieved>,
     /// The event up to which the parts have all facts.
     indexed_to: Seq,
     /// Positions below are of no event.
@@ -64,9 +63,7 @@ impl<'c> View<'c> {
     fn take(&mut self) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         self.indexed_to = parts::indexed_to(self.connection)?;
-        let parts = parts::whole(self.connection)?.into_iter();
-        let sieved = parts.map(|part| Ok((self.sieves.of(self.connection, &part)?, part)));
-        self.parts = sieved.collect::<rusqlite::Result<_>>()?;
+        self.parts = self.sieves.beside(self.connection, parts::whole(self.connection)?)?;
         if self.query.ascending {
             self.parts.sort_by_key(|(_, part)| part.earliest);
         } else {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     facts::Fact,
-    parts::{self, Chunks, PartId, State},
+    parts::{self, Chunks, PartId, State, seq},
 };
 use crate::storage::{DomainId, Seq};
 
@@ -63,8 +63,7 @@ impl Merging {
         )?;
         let begun = "SELECT id, above, upto FROM part WHERE state = ?";
         let target = connection.query_row(begun, [State::Begun as u8], |row| {
-            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
-            Ok(Target { id: row.get(0)?, above: number(1)?, upto: number(2)?, reached: None })
+            Ok(Target { id: row.get(0)?, above: seq(row, 1)?, upto: seq(row, 2)?, reached: None })
         });
         let mut into = target.optional()?;
         if let Some(target) = &mut into {
@@ -138,29 +137,23 @@ impl Target {
     }
 
     fn sources(&self, connection: &Connection) -> rusqlite::Result<Vec<PartId>> {
-        let mut sources = connection.prepare_cached(
-            "SELECT id FROM part WHERE state = ? AND above >= ? AND upto <= ? ORDER BY above",
-        )?;
-        let within = params![State::Whole as u8, self.above.cast_signed(), self.upto.cast_signed()];
-        sources.query_map(within, |row| row.get(0))?.collect()
+        let mut parts = parts::whole(connection)?;
+        parts.retain(|part| part.above >= self.above && part.upto <= self.upto);
+        Ok(parts.iter().map(|part| part.id).collect())
     }
 }
 
 /// Begins to merge the oldest parts of the lowest level that has enough of them.
 fn begin(connection: &Connection) -> rusqlite::Result<Option<Target>> {
-    let mut parts = connection.prepare_cached(
-        "SELECT level, above, upto FROM part WHERE state = ? AND level < ? ORDER BY level, above",
-    )?;
-    let parts = parts.query_map([State::Whole as u8, LAST_LEVEL], |row| {
-        let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
-        Ok((row.get::<_, u8>(0)?, number(1)?, number(2)?))
-    })?;
-    let parts = parts.collect::<rusqlite::Result<Vec<_>>>()?;
-    let of_one_level = |parts: &&[(u8, Seq, Seq)]| parts.iter().all(|(level, ..)| *level == parts[0].0);
-    let Some(&[(level, above, _), .., (_, _, upto)]) = parts.windows(TOGETHER).find(of_one_level) else {
+    let mut parts = parts::whole(connection)?;
+    parts.retain(|part| part.level < LAST_LEVEL);
+    parts.sort_by_key(|part| (part.level, part.above));
+    let levels = parts.chunk_by(|one, other| one.level == other.level);
+    let Some([oldest, .., newest]) = levels.filter_map(|parts| parts.get(..TOGETHER)).next() else {
         return Ok(None);
     };
-    let id = parts::begin(connection, level + 1, (above, upto))?;
+    let (above, upto) = (oldest.above, newest.upto);
+    let id = parts::begin(connection, oldest.level + 1, (above, upto))?;
     Ok(Some(Target { id, above, upto, reached: None }))
 }
 

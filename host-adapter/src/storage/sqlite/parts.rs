@@ -80,7 +80,7 @@ pub(super) fn set_indexed_to(connection: &Connection, seq: Seq) -> rusqlite::Res
 /// The event up to which all facts are written.
 pub(super) fn indexed_to(connection: &Connection) -> rusqlite::Result<Seq> {
     let mut indexed_to = connection.prepare_cached("SELECT indexed_to FROM counters")?;
-    indexed_to.query_row([], |row| row.get(0).map(i64::cast_unsigned))
+    indexed_to.query_row([], |row| seq(row, 0))
 }
 
 /// The number of the oldest event: whatever has a smaller one is of none. Greater than any if there are no events.
@@ -93,6 +93,8 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Seq> {
 /// A part that is whole.
 pub(super) struct Part {
     pub(super) id: PartId,
+    /// How often what it has was merged, about.
+    pub(super) level: u8,
     /// It has the facts of the events above this number,
     pub(super) above: Seq,
     /// and up to this one.
@@ -107,17 +109,17 @@ pub(super) struct Part {
 /// The parts that are to be looked into, the latest events first.
 pub(super) fn whole(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
     let mut whole = connection.prepare_cached(
-        "SELECT id, above, upto, earliest, latest, sieved FROM part WHERE state = 1 ORDER BY upto DESC",
+        "SELECT id, level, above, upto, earliest, latest, sieved FROM part WHERE state = 1 ORDER BY upto DESC",
     )?;
     let part = |row: &Row<'_>| {
-        let number = |column| row.get(column).map(i64::cast_unsigned);
         Ok(Part {
             id: row.get(0)?,
-            above: number(1)?,
-            upto: number(2)?,
-            earliest: row.get(3)?,
-            latest: row.get(4)?,
-            sieved: row.get(5)?,
+            level: row.get(1)?,
+            above: seq(row, 2)?,
+            upto: seq(row, 3)?,
+            earliest: row.get(4)?,
+            latest: row.get(5)?,
+            sieved: row.get(6)?,
         })
     };
     whole.query_map([], part)?.collect()
@@ -171,6 +173,11 @@ impl Chunks<'_> {
         ))?;
         find.query_row(params![self.part, domain, term, timestamp, number(seq)], Chunk::of_row).optional()
     }
+}
+
+/// The sequence number in a column.
+pub(super) fn seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
+    row.get(column).map(i64::cast_unsigned)
 }
 
 /// A sequence number as SQLite has them.

@@ -40,8 +40,10 @@ impl Sieve {
         let keys =
             || facts.chunk_by(|one, other| key(one) == key(other)).filter_map(|same| same.first().map(key));
         let mut sieve = Self { first: keys().next()?, bits: vec![0; (keys().count() * BITS).div_ceil(8)] };
-        for (byte, bit) in keys().flat_map(|key| sieve.places(key)).collect::<Vec<_>>() {
-            sieve.bits[byte] |= bit;
+        for key in keys() {
+            for (byte, bit) in sieve.places(key) {
+                sieve.bits[byte] |= bit;
+            }
         }
         Some(sieve)
     }
@@ -81,6 +83,9 @@ pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> ru
 #[derive(Default)]
 pub(super) struct Sieves(Mutex<HashMap<PartId, Arc<OfPart>>>);
 
+/// A part, and its sieves if they are in memory.
+pub(super) type Sieved = (Option<Arc<OfPart>>, Part);
+
 /// Those of one part, in order.
 pub(super) struct OfPart {
     /// The first terms of them all, apart: a search goes over these.
@@ -92,26 +97,27 @@ impl Sieves {
     /// Those of the parts that there are, so that the first questions do not wait for them.
     pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
         let sieves = Self::default();
-        parts::whole(connection)?.iter().try_for_each(|part| sieves.of(connection, part).map(drop))?;
+        sieves.beside(connection, parts::whole(connection)?)?;
         Ok(sieves)
     }
 
-    /// Those of a part, if there is room for them. They are read when they are asked for first.
-    pub(super) fn of(&self, connection: &Connection, part: &Part) -> rusqlite::Result<Option<Arc<OfPart>>> {
+    /// Puts the sieves of all parts beside them, which are read when they are asked for first; the first parts come first
+    /// where there is not room for all.
+    pub(super) fn beside(&self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sieves) = kept.get(&part.id) {
-            return Ok(Some(sieves.clone()));
+        if parts.iter().any(|part| !kept.contains_key(&part.id)) {
+            // A part is new: others may have gone.
+            kept.retain(|kept, _| parts.iter().any(|part| part.id == *kept));
+            let bytes = |part: &Part| u64::from(part.sieved);
+            let mut taken: u64 = parts.iter().filter(|part| kept.contains_key(&part.id)).map(bytes).sum();
+            for part in &parts {
+                if !kept.contains_key(&part.id) && taken + bytes(part) <= ROOM {
+                    kept.insert(part.id, Arc::new(OfPart::read(connection, part.id)?));
+                    taken += bytes(part);
+                }
+            }
         }
-        // A part is new: others may have gone.
-        let whole = parts::whole(connection)?;
-        kept.retain(|kept, _| whole.iter().any(|part| part.id == *kept));
-        let taken: u64 = kept.values().map(|sieves| sieves.bytes()).sum();
-        if taken + u64::from(part.sieved) > ROOM {
-            return Ok(None);
-        }
-        let sieves = Arc::new(OfPart::read(connection, part.id)?);
-        kept.insert(part.id, sieves.clone());
-        Ok(Some(sieves))
+        Ok(parts.into_iter().map(|part| (kept.get(&part.id).cloned(), part)).collect())
     }
 }
 
@@ -121,10 +127,6 @@ impl OfPart {
             .prepare_cached("SELECT domain, term, bits FROM sieve WHERE part = ? ORDER BY domain, term")?;
         let sieve = |row: &Row<'_>| Ok(Sieve { first: (row.get(0)?, Term(row.get(1)?)), bits: row.get(2)? });
         Ok(select.query_map([part], sieve)?.collect::<rusqlite::Result<Vec<_>>>()?.into())
-    }
-
-    fn bytes(&self) -> u64 {
-        self.sieves.iter().map(|sieve| sieve.bits.len() as u64).sum()
     }
 
     /// Whether the part may have facts with this term.

@@ -13,27 +13,25 @@ use crate::{
         sqlite::{
             chunk::Chunk,
             facts::{self, Fact},
-            parts::{PartId, State},
+            parts::{self, Part, PartId},
         },
     },
 };
 
 /// Compares the facts in the parts with what the events say, part by part.
 pub(super) fn look(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> rusqlite::Result<()> {
-    let indexed_to: i64 = connection.query_row("SELECT indexed_to FROM counters", [], |row| row.get(0))?;
-    let mut parts = connection.prepare("SELECT id, above, upto FROM part WHERE state = ? ORDER BY above")?;
-    let mut rows = parts.query([State::Whole as u8])?;
     let mut reached = 0;
-    while let Some(row) = rows.next()? {
-        let (part, above, upto) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    for Part { id, above, upto, .. } in parts::whole(connection)?.into_iter().rev() {
+        let (above, upto) = (above.cast_signed(), upto.cast_signed());
         if above < reached {
-            examined.fault(format!("part {part} of the index has events that another one has, too"));
+            examined.fault(format!("part {id} of the index has events that another one has, too"));
         }
         compare(connection, (reached, above), Sums::default(), examined)?;
-        let sums = Sums::of_part(connection, part, (above, upto), examined)?;
+        let sums = Sums::of_part(connection, id, (above, upto), examined)?;
         compare(connection, (above, upto), sums, examined)?;
         reached = upto;
     }
+    let indexed_to = parts::indexed_to(connection)?.cast_signed();
     compare(connection, (reached, indexed_to), Sums::default(), examined)
 }
 
@@ -90,7 +88,7 @@ impl Sums {
                     return Ok(sums);
                 }
                 let seq = fact.2.seq.cast_signed();
-                if !(above + 1..=upto).contains(&seq) {
+                if seq <= above || seq > upto {
                     examined
                         .fault(format!("part {part} of the index has event {seq}, which is none of its own"));
                     return Ok(sums);
