@@ -18,7 +18,8 @@ const BATCH: usize = 10_000;
 
 pub(crate) async fn measure(extent: &Extent) -> io::Result<Vec<Pair>> {
     let data = server::empty(&extent.args)?;
-    let batches = if extent.args.short { 5 } else { 100 };
+    // More than five pairs can remove.
+    let batches = if extent.args.short { 5 } else { 500 };
     let sink = Sink::start(6).await?;
     let server = Server::start(&extent.args, &data, &[])?;
     let places: Arc<[_]> = server.subscribe(sink.urls()).await?.into();
