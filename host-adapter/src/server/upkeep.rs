@@ -60,7 +60,7 @@ async fn forget(store: &Store, now: i64, retention: i64, stop: &watch::Receiver<
                 // Most of the time is for everybody else; what is old can wait.
                 let took = begin.elapsed();
                 size = next_slice(size, took);
-                sleep((2 * took).min(EVERY)).await;
+                sleep((5 * took).min(EVERY)).await;
             }
             Err(error) => {
                 warn!(%error, "old events could not be removed; trying again in a minute");
