@@ -78,6 +78,7 @@ fn every_fault_is_told_by_what_it_is() {
             "UPDATE event SET id = 'other' WHERE seq = 21",
             "event 21 (id `other`, domain example.com) is not what was accepted\n",
         ),
+        ("UPDATE event SET id = 'e5' WHERE seq = 21", "events 6 and 21 of one domain have the id `e5`\n"),
         (
             "DELETE FROM pending WHERE id = (SELECT min(id) FROM pending)",
             "the counters do not balance: 42 deliveries accepted, 21 ended, 20 pending\n",

@@ -20,6 +20,12 @@ impl Term {
         Self::hash(Sha256::new().chain_update(field.name()).chain_update(b"\0").chain_update(value))
     }
 
+    /// An event's id, as it is: what the store itself finds an event by. No field has this name.
+    #[must_use]
+    pub fn of_id(id: &str) -> Self {
+        Self::hash(Sha256::new().chain_update(b"id\0").chain_update(id))
+    }
+
     /// Has more values of this field than are indexed.
     pub(super) fn beyond(field: Field) -> Self {
         Self::hash(Sha256::new().chain_update(field.name()))

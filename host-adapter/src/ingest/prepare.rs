@@ -20,6 +20,12 @@ use crate::filter::Facts;
 use crate::growing::Growing;
 use crate::storage::NewEvent;
 
+/// An event's id, and whether it was made at random for this event.
+struct Id {
+    id: Arc<str>,
+    assigned: bool,
+}
+
 /// What every event of a submission has in common.
 pub(super) struct Frame {
     pub(super) domain: Arc<str>,
@@ -55,8 +61,8 @@ pub(super) async fn prepare(frame: &Frame, submission: &Submission) -> Result<Ba
         })?;
         stretch += item.as_ref().map_or(0, |raw| raw.as_bytes().len());
         let id = || match &submission.idempotency_key {
-            Some(key) => derived_id(&frame.domain, key, index),
-            None => entropy::event_id(frame.now),
+            Some(key) => Id { id: derived_id(&frame.domain, key, index).into(), assigned: false },
+            None => Id { id: entropy::event_id(frame.now).into(), assigned: true },
         };
         match item.map_err(Problem::from).and_then(|raw| complete(frame, raw, id)) {
             Ok((event, timestamp)) => {
@@ -77,7 +83,7 @@ pub(super) async fn prepare(frame: &Frame, submission: &Submission) -> Result<Ba
 fn complete(
     frame: &Frame,
     raw: RawJson<'_>,
-    assign_id: impl FnOnce() -> String,
+    make_id: impl FnOnce() -> Id,
 ) -> Result<(NewEvent, Option<Box<str>>), Problem> {
     let limit = frame.limits.event_data;
     if raw.as_bytes().len() > limit {
@@ -86,9 +92,11 @@ fn complete(
     }
     let event = event::accept(raw, frame.now)?;
     portable::check(raw)?;
-    let id: Arc<str> = match event.id {
-        Some(id) => id.as_plain().map_or_else(|| id.to_string().into(), Into::into),
-        None => assign_id().into(),
+    let Id { id, assigned } = match event.id {
+        Some(id) => {
+            Id { id: id.as_plain().map_or_else(|| id.to_string().into(), Into::into), assigned: false }
+        }
+        None => make_id(),
     };
     let submitted = event.timestamp;
     let time = submitted.and_then(Number::as_unix_time).unwrap_or(frame.now);
@@ -104,6 +112,7 @@ fn complete(
         data: data.0.into(),
         digest: Sha256::digest(raw.as_bytes()).into(),
         id,
+        assigned,
     };
     Ok((event, submitted.and_then(Number::as_str).map(Into::into)))
 }

@@ -121,6 +121,7 @@ impl House {
             Bytes::from(format!(r#"{{"event":"opened","id":"{id}",{padding}"timestamp":1770000000.5}}"#));
         let event = NewEvent {
             id: id.into(),
+            assigned: false,
             timestamp: 1_770_000_000_500_000,
             kind: EventKind::Opened,
             webhook: Some(WebhookKind::Opened),

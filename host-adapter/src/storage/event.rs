@@ -22,6 +22,8 @@ pub type Seq = u64;
 pub struct NewEvent {
     /// The `id` of the event-data, unique per domain while the event is retained.
     pub id: Arc<str>,
+    /// Whether that was made at random for this event, so that no other can have it.
+    pub assigned: bool,
     /// The `timestamp` of the event-data, in microseconds since the Unix epoch.
     pub timestamp: i64,
     /// The `event` of the event-data.
@@ -299,12 +301,9 @@ pub(super) struct Known {
     pub(super) deliveries: u8,
 }
 
-/// Decides the fate of every event of a batch before anything is written. `find` looks an id up in the
-/// store.
-pub(super) fn triage<E>(
-    events: &[NewEvent],
-    mut find: impl FnMut(&str) -> Result<Option<Known>, E>,
-) -> Result<Vec<Fate>, E> {
+/// Decides the fate of every event of a batch before anything is written. `known` tells what the store has under the id
+/// of the event at a place of the batch.
+pub(super) fn triage(events: &[NewEvent], mut known: impl FnMut(usize) -> Option<Known>) -> Vec<Fate> {
     let mut first_of = HashMap::with_capacity(events.len());
     events
         .iter()
@@ -312,9 +311,9 @@ pub(super) fn triage<E>(
         .map(|(index, event)| {
             if let Some(&first) = first_of.get(&*event.id) {
                 let same = events.get(first).is_some_and(|first: &NewEvent| first.digest == event.digest);
-                return Ok(if same { Fate::Twin(first) } else { Fate::Conflict });
+                return if same { Fate::Twin(first) } else { Fate::Conflict };
             }
-            Ok(match find(&event.id)? {
+            match known(index) {
                 None => {
                     first_of.insert(&*event.id, index);
                     Fate::New
@@ -326,7 +325,7 @@ pub(super) fn triage<E>(
                     duplicate: true,
                 }),
                 Some(_) => Fate::Conflict,
-            })
+            }
         })
         .collect()
 }

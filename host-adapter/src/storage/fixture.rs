@@ -178,6 +178,7 @@ pub(super) fn event_at(id: &str, timestamp: i64) -> NewEvent {
     let data = Bytes::from(format!("{{\"event\":\"clicked\",\"id\":\"{id}\"}}"));
     NewEvent {
         id: id.into(),
+        assigned: false,
         timestamp,
         kind: EventKind::Clicked,
         webhook: Some(CLICKED),

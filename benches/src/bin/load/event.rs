@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem::{Finder, find_iter};
 
-/// The event, with runs of one letter where something else stands in each: its number (N), the number of its
-/// recipient (R), and the moment of its submission (S). What it lacks (`timestamp`, `domain`, `account`) the server
+/// The event, with runs of one letter where something else stands in each: its number (N), its id (I), the
+/// number of its recipient (R), and the moment of its submission (S). What it lacks (`timestamp`, `domain`, `account`) the server
 /// completes.
 const TEXT: &str = include_str!("event.json");
 /// Digits of each number.
@@ -19,6 +19,7 @@ const MARK: &str = r#""user-variables":{"load":""#;
 pub(crate) struct Event {
     text: Vec<u8>,
     numbers: Vec<Range<usize>>,
+    ids: Vec<Range<usize>>,
     recipients: Vec<Range<usize>>,
     submitted: Vec<Range<usize>>,
 }
@@ -31,7 +32,7 @@ impl Event {
             let run = letter.repeat(DIGITS);
             find_iter(&text, run.as_bytes()).map(|at| at..at + DIGITS).collect()
         };
-        Self { numbers: runs("N"), recipients: runs("R"), submitted: runs("S"), text }
+        Self { numbers: runs("N"), ids: runs("I"), recipients: runs("R"), submitted: runs("S"), text }
     }
 
     /// Bytes of each.
@@ -41,8 +42,12 @@ impl Event {
 
     /// Appends the event of this number, submitted now.
     pub(crate) fn write(&mut self, number: u64, now: u64, out: &mut Vec<u8>) {
-        let values =
-            [(&self.numbers, number), (&self.recipients, number / OF_RECIPIENT), (&self.submitted, now)];
+        let values = [
+            (&self.numbers, number),
+            (&self.ids, id(number)),
+            (&self.recipients, number / OF_RECIPIENT),
+            (&self.submitted, now),
+        ];
         for (places, value) in values {
             places.iter().for_each(|place| put_digits(&mut self.text[place.clone()], value));
         }
@@ -73,6 +78,13 @@ impl Stamps {
         let submitted = digits(body.get(at + DIGITS + 1..at + 2 * DIGITS + 1)?)?;
         Some(Stamp { number, submitted })
     }
+}
+
+/// The id of the event of this number, of 16 digits: each another one, and in no order, as those of mail systems are.
+pub(crate) fn id(number: u64) -> u64 {
+    const DIGITS: u128 = 10_u128.pow(16);
+    // Odd and no multiple of five: as a factor it only changes the order.
+    (u128::from(number) * 6_180_339_887_498_949 % DIGITS) as u64
 }
 
 fn put_digits(place: &mut [u8], mut value: u64) {

@@ -147,6 +147,7 @@ mod tests {
         let large = Bytes::from(vec![b' '; 256 * 1024]);
         let event = |at: u8| NewEvent {
             id: at.to_string().into(),
+            assigned: false,
             timestamp: at.into(),
             kind: EventKind::Opened,
             webhook: None,

@@ -48,6 +48,7 @@ impl World {
             let data = Bytes::from(format!(r#"{{"id":"{at}","event":"{kind}"}}"#));
             NewEvent {
                 id: at.to_string().into(),
+                assigned: false,
                 timestamp,
                 kind,
                 webhook: None,

@@ -4,7 +4,6 @@ mod bins;
 mod tables;
 
 use std::{
-    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -216,7 +215,7 @@ impl Memory {
         let mut tables = self.inner.tables();
         let directory = self.directory();
         let domain = to.find(&directory).ok_or(AppendError::UnknownDomain)?;
-        let Ok(fates) = event::triage(events, |id| Ok::<_, Infallible>(tables.known(domain.id(), id)));
+        let fates = event::triage(events, |at| tables.known(domain.id(), &events[at].id));
         let conflicts = event::conflicts(events, &fates);
         if !partial && !conflicts.is_empty() {
             return Err(AppendError::Conflicts(conflicts));

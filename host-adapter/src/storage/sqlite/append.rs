@@ -1,15 +1,15 @@
 //! Accepting events: one row each, and one per delivery.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::{
     books::{Books, Effects},
     facts,
 };
 use crate::storage::{
-    Addressee, AppendError, Appended, Conflict, Directory, Domain, DomainId, NewEvent, Position, StoreError,
+    Addressee, AppendError, Appended, Conflict, Directory, Domain, NewEvent, Position, StoreError,
     delivery::Moment,
-    event::{self, Fate, Known},
+    event::{self, Fate},
 };
 
 /// What the submitter of a batch is answered.
@@ -25,8 +25,8 @@ pub(super) fn append(
     (to, events, partial): (&Addressee, &[NewEvent], bool),
 ) -> rusqlite::Result<AppendResult> {
     let Some(domain) = to.find(directory) else { return Ok(Err(AppendError::UnknownDomain)) };
-    let mut statements = Statements::prepare(connection)?;
-    let fates = event::triage(events, |id| statements.find(domain.id(), id))?;
+    let mut known = books.ids.find(connection, domain.id(), events)?;
+    let fates = event::triage(events, |at| known[at].take());
     let conflicts = event::conflicts(events, &fates);
     if !partial && !conflicts.is_empty() {
         return Ok(Err(AppendError::Conflicts(conflicts)));
@@ -40,7 +40,7 @@ pub(super) fn append(
     if deliveries > 0 && books.counts.accounting.pending() + deliveries > books.max_pending {
         return Ok(Err(AppendError::Full { limit: books.max_pending }));
     }
-    let now = Moment::now();
+    let (now, mut statements) = (Moment::now(), Statements::prepare(connection)?);
     for event in new() {
         statements.insert(books, effects, (directory, domain), event, now)?;
     }
@@ -49,7 +49,6 @@ pub(super) fn append(
 
 /// What every event of a batch needs, looked up once.
 struct Statements<'c> {
-    find: CachedStatement<'c>,
     event: CachedStatement<'c>,
     pending: CachedStatement<'c>,
 }
@@ -57,19 +56,9 @@ struct Statements<'c> {
 impl<'c> Statements<'c> {
     fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            find: connection.prepare_cached(
-                "SELECT digest, timestamp, deliveries FROM event WHERE domain = ? AND id = ?",
-            )?,
             event: connection.prepare_cached("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             pending: connection.prepare_cached("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, 0, ?)")?,
         })
-    }
-
-    fn find(&mut self, domain: DomainId, id: &str) -> rusqlite::Result<Option<Known>> {
-        let known = |row: &Row<'_>| {
-            Ok(Known { digest: row.get(0)?, timestamp: row.get(1)?, deliveries: row.get(2)? })
-        };
-        self.find.query_row(params![domain, id], known).optional()
     }
 
     fn insert(
@@ -95,7 +84,10 @@ impl<'c> Statements<'c> {
         ])?;
         books.counts.last = seq;
         let position = Position { timestamp: event.timestamp, seq };
-        books.fresh.add(facts::of_event(domain.id(), &event.facts, position));
+        let mut facts = facts::of_event(domain.id(), (&event.id, &event.facts), position);
+        let id = facts.next();
+        id.iter().for_each(|id| books.ids.add(*id));
+        books.fresh.add(id.into_iter().chain(facts));
         books.counts.accounting.accepted += endpoints.len() as u64;
         for (id, (kind, endpoint)) in (seq << 4..).zip(endpoints) {
             books.pending.add(endpoint.id(), 1);

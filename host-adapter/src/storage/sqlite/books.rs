@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use sealpost_core::Health;
 
 use super::{
-    deliveries::Cancellation, domains::Deletion, fresh::Fresh, lock::Disk, merge::Merging, recent::Recent,
+    deliveries::Cancellation, domains::Deletion, fresh::Fresh, ids::Ids, lock::Disk, merge::Merging,
+    recent::Recent,
 };
 use crate::storage::{
     Accounting, Commits, Delivery, DeliveryId, Endpoint, EndpointId, Seq, ToShard, bin::BinLimits,
@@ -24,6 +25,8 @@ pub(super) struct Books {
     pub(super) window: Window,
     /// Told to the endpoints with the commit.
     pub(super) pending: PendingChanges,
+    /// The ids that are taken.
+    pub(super) ids: Ids,
     /// Facts that are not on disk.
     pub(super) fresh: Fresh,
     pub(super) merging: Merging,

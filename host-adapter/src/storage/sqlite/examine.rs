@@ -58,13 +58,14 @@ pub(super) fn examine(directory: &Path, key: &MasterKey) -> Result<Examined, Ope
         found => return Err(OpenCause::Older { found }),
     }
     let mut examined = Examined::default();
-    let looks: [(&str, Look); 7] = [
+    let looks: [(&str, Look); 8] = [
         ("the file", integrity),
         ("the sealed values", sealed),
         ("the counters", balance),
         ("the deliveries", deliveries),
         ("the webhooks", webhooks),
         ("the events", events),
+        ("the ids", ids),
         ("the index", index::look),
     ];
     for (what, look) in looks {
@@ -238,6 +239,18 @@ fn events(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> ru
         if !is_intact(data, &digest, &completion) {
             examined.fault(format!("event {seq} (id `{id}`, domain {name}) is not what was accepted"));
         }
+    }
+    Ok(())
+}
+
+/// An id is of one event of its domain.
+fn ids(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> rusqlite::Result<()> {
+    let mut twice = connection
+        .prepare("SELECT id, min(seq), max(seq) FROM event GROUP BY domain, id HAVING count(*) > 1")?;
+    let mut rows = twice.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, first, other): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        examined.fault(format!("events {first} and {other} of one domain have the id `{id}`"));
     }
     Ok(())
 }

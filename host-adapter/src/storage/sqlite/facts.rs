@@ -1,5 +1,7 @@
 //! What events are found by: each term of an event is a fact.
 
+use std::iter;
+
 use rusqlite::{Connection, Row};
 
 use super::parts;
@@ -11,15 +13,20 @@ use crate::{
 /// An event of this domain and place has this term. In the order of the index.
 pub(super) type Fact = (DomainId, Term, Position);
 
-/// The facts of one event.
-pub(super) fn of_event(domain: DomainId, facts: &Facts, position: Position) -> impl Iterator<Item = Fact> {
-    facts.terms().iter().map(move |&term| (domain, term, position))
+/// The facts of one event: its id, and what may be searched for.
+pub(super) fn of_event(
+    domain: DomainId,
+    (id, facts): (&str, &Facts),
+    position: Position,
+) -> impl Iterator<Item = Fact> {
+    iter::once(Term::of_id(id)).chain(facts.terms().iter().copied()).map(move |term| (domain, term, position))
 }
 
 /// Up to which event all facts are written, and the facts of those after it.
 pub(super) fn unwritten(connection: &Connection) -> rusqlite::Result<(Seq, Vec<Fact>)> {
     let indexed_to = parts::indexed_to(connection)?;
-    let mut events = connection.prepare("SELECT domain, timestamp, seq, data FROM event WHERE seq > ?")?;
+    let mut events =
+        connection.prepare("SELECT domain, timestamp, seq, id, data FROM event WHERE seq > ?")?;
     let mut facts = Vec::new();
     for event in events.query_map([indexed_to.cast_signed()], of_row)? {
         facts.extend(event?);
@@ -35,7 +42,7 @@ const STRETCH: usize = 8192;
 
 /// Writes the facts of every event to an index that has none.
 pub(super) fn index_all(connection: &Connection) -> rusqlite::Result<()> {
-    let mut events = connection.prepare("SELECT domain, timestamp, seq, data FROM event ORDER BY seq")?;
+    let mut events = connection.prepare("SELECT domain, timestamp, seq, id, data FROM event ORDER BY seq")?;
     let mut rows = events.query([])?;
     let (mut above, mut reached, mut facts) = (0, 0, Vec::new());
     loop {
@@ -55,9 +62,9 @@ pub(super) fn index_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("UPDATE counters SET indexed_to = last_seq")
 }
 
-/// From the columns domain, timestamp, seq and data.
+/// From the columns domain, timestamp, seq, id and data.
 fn of_row(row: &Row<'_>) -> rusqlite::Result<Vec<Fact>> {
     let position = Position { timestamp: row.get(1)?, seq: row.get::<_, i64>(2)?.cast_unsigned() };
-    let facts = Facts::of_data(row.get_ref(3)?.as_blob()?);
-    Ok(of_event(row.get(0)?, &facts, position).collect())
+    let (id, facts) = (row.get_ref(3)?.as_str()?, Facts::of_data(row.get_ref(4)?.as_blob()?));
+    Ok(of_event(row.get(0)?, (id, &facts), position).collect())
 }

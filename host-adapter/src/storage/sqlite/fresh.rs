@@ -219,6 +219,16 @@ impl Shelf {
         Some(found)
     }
 
+    /// Shows every fact, in no order.
+    pub(super) fn visit(&self, visit: impl FnMut(Fact)) {
+        self.read().pieces().flatten().copied().for_each(visit);
+    }
+
+    /// Adds the positions of all facts from the lower to the higher one.
+    pub(super) fn add_all(&self, (low, high): (Fact, Fact), found: &mut Vec<Position>) {
+        found.extend(self.read().between(low, high).flatten().map(|&(.., position)| position));
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Runs> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -142,7 +142,7 @@ impl Part {
 }
 
 /// Adds up to `limit` positions of a part, from one end of a range.
-fn collect(
+pub(super) fn collect(
     chunks: &Chunks<'_>,
     (low, high): (Fact, Fact),
     oldest: Seq,

@@ -14,7 +14,7 @@ use crate::storage::{DomainId, Seq};
 
 /// Parts of one level that are merged into one of the next.
 const TOGETHER: usize = 5;
-/// The level whose parts stay: six million events each, with the usual settings. Larger ones would hold what is of no event
+/// The level whose parts stay: some five million events each, with the usual settings. Larger ones would hold what is of no event
 /// any more for too long.
 const LAST_LEVEL: u8 = 3;
 

@@ -19,6 +19,7 @@ mod error;
 mod examine;
 mod facts;
 mod fresh;
+mod ids;
 mod keys;
 mod listing;
 mod load;
@@ -61,10 +62,12 @@ use self::{
     configure::{Configure, Forget, WebhookRequest},
     endpoint_secrets::Rotation,
     fresh::Fresh,
+    ids::Ids,
     lock::Disk,
     merge::Merging,
     read::Readers,
     recent::Recent,
+    sieve::Sieves,
     steps::Steps,
     writer::Writer,
 };
@@ -152,6 +155,7 @@ impl Sqlite {
         load::pending(&connection)?.commit(&configured);
 
         let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
+        let sieves = Arc::new(Sieves::open(&connection)?);
 
         let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
@@ -173,7 +177,12 @@ impl Sqlite {
                 commit_sizes: Commits::default(),
             }),
             directory: directory.to_owned(),
-            readers: Readers::open(&path, settings.readers, fresh.shelf(), account.clone())?,
+            readers: Readers::open(
+                &path,
+                settings.readers,
+                (fresh.shelf(), sieves.clone()),
+                account.clone(),
+            )?,
             failure,
         };
         let writer = Writer {
@@ -182,6 +191,7 @@ impl Sqlite {
                 token,
                 window,
                 pending: PendingChanges::default(),
+                ids: Ids::new(fresh.shelf(), sieves),
                 fresh,
                 merging: Merging::open(&connection, settings.fresh_facts)?,
                 recent: Recent::default(),

@@ -36,14 +36,13 @@ impl Readers {
     pub(super) fn open(
         path: &Path,
         count: usize,
-        shelf: Shelf,
+        (shelf, sieves): (Shelf, Arc<Sieves>),
         account: Arc<str>,
     ) -> Result<Self, OpenCause> {
         let idle = (0..count.max(1)).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
         let counting = Semaphore::new(1);
-        let sieves = idle.first().map(Sieves::open).transpose()?.unwrap_or_default();
-        let (idle, sieves) = (Arc::new(Mutex::new(idle)), Arc::new(sieves));
+        let idle = Arc::new(Mutex::new(idle));
         Ok(Self { idle, permits, counting, shelf, sieves, account })
     }
 

@@ -31,6 +31,7 @@ pub(super) fn retain(
         let oldest = parts::oldest(connection)?;
         books.fresh.forget_below(oldest);
         merge::drop_old(connection, oldest)?;
+        books.ids.parts_changed();
     }
     let all_removed = !merge::remove_gone(connection)?;
     let all_given_back = give_back(connection, 2 * looked.bytes / PAGE + PAGES)?;

@@ -98,7 +98,8 @@ impl Runs {
         })
     }
 
-    fn pieces(&self) -> impl Iterator<Item = &[Fact]> {
+    /// All facts: sorted pieces.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[Fact]> {
         self.runs.iter().chain(&self.round).map(Vec::as_slice)
     }
 

@@ -1,8 +1,8 @@
 //! What tells which parts a term is not in, without looking: Bloom filters, one for each stretch of a part that was written
 //! at once.
 //!
-//! A message is in one part, and each of the others would be read for nothing. Eight bits for a term let one in fifty
-//! through that is not there. Sieves stand beside the parts on disk; readers keep them in memory, as long as there is room.
+//! A message is in one part, and each of the others would be read for nothing. Ten bits for a term let one in a
+//! hundred through that is not there. Sieves stand beside the parts on disk; the process keeps them in memory, as long as there is room.
 
 use std::{
     collections::HashMap,
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::{filter::Term, storage::DomainId};
 
-/// What all that are kept in memory take at most, in bytes: those of some ten million events.
-const ROOM: u64 = 16 << 20;
+/// What all that are kept in memory take at most, in bytes: those of some fifteen million events.
+const ROOM: u64 = 64 << 20;
 
 /// Bits for each term, and how many of them it sets.
-const BITS: usize = 8;
-const SET: u32 = 5;
+const BITS: usize = 10;
+const SET: u32 = 7;
 
 /// A term of a domain.
 type Key = (DomainId, Term);
@@ -169,7 +169,7 @@ mod tests {
         let sieves = OfPart::from(stretches.collect::<Vec<_>>());
         assert!(own.iter().all(|term| sieves.let_through((1, Term(*term)))));
         let through = others.iter().filter(|term| sieves.let_through((1, Term(**term)))).count();
-        assert!((1..others.len() / 35).contains(&through), "{through} of {}", others.len());
+        assert!((1..others.len() / 80).contains(&through), "{through} of {}", others.len());
         assert!(!sieves.let_through((0, Term(own[0]))));
     }
 

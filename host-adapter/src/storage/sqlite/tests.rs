@@ -2,6 +2,7 @@
 
 mod backlog;
 mod bins;
+mod ids;
 mod index;
 mod tenants;
 
@@ -497,6 +498,7 @@ const EARLIER: &[&str] = &[
     include_str!("fixtures/v3.sql"),
     include_str!("fixtures/v4.sql"),
     include_str!("fixtures/v5.sql"),
+    include_str!("fixtures/v6.sql"),
 ];
 
 #[tokio::test]
@@ -530,6 +532,8 @@ async fn a_store_of_every_earlier_schema_is_brought_forward() {
         }
         assert_eq!([endpoints[0].url().expose(), endpoints[1].url().expose()], [A, B]);
         assert_eq!(events_of(&stage.refill_after_backlog(&endpoints[0]).await), ["one", "two"]);
+        let again = stage.store.append(DOMAIN, vec![event("one"), event("two")], false).await.unwrap();
+        assert!(again.into_iter().all(|known| known.unwrap().duplicate));
     }
 }
 

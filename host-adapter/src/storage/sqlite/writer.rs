@@ -251,6 +251,7 @@ impl Writer {
                 return Ok(());
             };
             if self.books.fresh.written(&slice, part) {
+                self.books.ids.round_ended();
                 self.books.merging.look();
             }
         }
@@ -258,6 +259,7 @@ impl Writer {
             let Ok(step) = self.transact(|connection, books| books.merging.step(connection))? else {
                 return Ok(());
             };
+            self.books.ids.parts_changed();
             self.books.merging.done(step);
         }
         Ok(())
@@ -294,6 +296,7 @@ impl Writer {
                 self.shown.commit_sizes.count(rows, took);
                 self.books.pending.commit(&self.published.current());
                 self.books.window.commit();
+                self.books.ids.commit();
                 // Before the count is shown: whoever reads up to it is to find all of it.
                 let facts = self.books.fresh.commit();
                 self.books.merging.count(facts);
@@ -304,6 +307,7 @@ impl Writer {
             Err(trouble) => {
                 self.books.pending.roll_back();
                 self.books.window.roll_back();
+                self.books.ids.roll_back();
                 self.books.fresh.roll_back();
                 self.books.counts = before;
                 Ok(Err(trouble))

@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, Extent};
+use crate::event::id;
 use crate::failure::Result;
 use crate::latency::Spread;
 use crate::server::{DOMAIN, Server};
@@ -98,7 +99,9 @@ impl Store {
 /// What the server does of its own accord after a start is not to be taken for the cost of a page.
 fn wait_until_idle(server: &Server) -> Result<()> {
     const LOOK: Duration = Duration::from_millis(250);
-    for _ in 0..40 {
+    // Parts of the index that were merged into another are removed a little at a time: some 20 s after ten million events.
+    const LOOKS: u32 = 480;
+    for _ in 0..LOOKS {
         let before = server.process().thread_time()?;
         sleep(LOOK);
         if server.process().thread_time()? - before < LOOK / 100 {
@@ -209,7 +212,8 @@ impl Seeds {
 fn event(number: u64) -> String {
     let kind = if number.is_multiple_of(8) { "opened" } else { "delivered" };
     format!(
-        r#"{{"event":"{kind}","timestamp":{}.{},"recipient":"r{}@example.net","tags":["all","t{}"],"message":{{"headers":{{"message-id":"{number}@example.com"}}}}}}"#,
+        r#"{{"event":"{kind}","id":"load-{:016}","timestamp":{}.{},"recipient":"r{}@example.net","tags":["all","t{}"],"message":{{"headers":{{"message-id":"{number}@example.com"}}}}}}"#,
+        id(number),
         START + number / 10,
         number % 10,
         number / OF_RECIPIENT,

@@ -48,10 +48,9 @@ fn compare(
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         let position = Position { timestamp: row.get(2)?, seq: seq.cast_unsigned() };
-        let facts = Facts::of_data(row.get_ref(4)?.as_blob()?);
-        let sum = facts::of_event(row.get(1)?, &facts, position).map(|fact| sums.hash(fact));
+        let (id, facts) = (row.get_ref(3)?.as_str()?, Facts::of_data(row.get_ref(4)?.as_blob()?));
+        let sum = facts::of_event(row.get(1)?, (id, &facts), position).map(|fact| sums.hash(fact));
         if sum.fold(0, u64::wrapping_add) != sums.of(seq) {
-            let id: String = row.get(3)?;
             examined.fault(format!("event {seq} (id `{id}`) would not be found by what it says"));
         }
     }
