@@ -123,6 +123,7 @@ impl Life<'_> {
             "x".repeat(length)
         );
         NewEvent {
+            assigned: false,
             id: id.into(),
             timestamp: timestamp as i64 * 1_000_000,
             kind: EventKind::Clicked,
