@@ -20,12 +20,6 @@ use crate::filter::Facts;
 use crate::growing::Growing;
 use crate::storage::NewEvent;
 
-/// An event's id, and whether it was made at random for this event.
-struct Id {
-    id: Arc<str>,
-    assigned: bool,
-}
-
 /// What every event of a submission has in common.
 pub(super) struct Frame {
     pub(super) domain: Arc<str>,
@@ -77,6 +71,12 @@ pub(super) async fn prepare(frame: &Frame, submission: &Submission) -> Result<Ba
         }
     }
     Ok(batch)
+}
+
+/// An event's id, and whether it was made at random for this event.
+struct Id {
+    id: Arc<str>,
+    assigned: bool,
 }
 
 /// The event that `raw` is, and its timestamp as it was submitted.

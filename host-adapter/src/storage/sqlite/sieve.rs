@@ -1,8 +1,9 @@
 //! What tells which parts a term is not in, without looking: Bloom filters, one for each stretch of a part that was written
 //! at once.
 //!
-//! A message is in one part, and each of the others would be read for nothing. Ten bits for a term let one in a
-//! hundred through that is not there. Sieves stand beside the parts on disk; the process keeps them in memory, as long as there is room.
+//! A message is in one part, and each of the others would be read for nothing; an id of a new event is in none. Ten bits for
+//! a term let one in a hundred through that is not there. Sieves stand beside the parts on disk; the process keeps them in
+//! memory, as long as there is room.
 
 use std::{
     collections::HashMap,
