@@ -5,8 +5,8 @@ use std::ops::Range;
 use memchr::memmem::{Finder, find_iter};
 
 /// The event, with runs of one letter where something else stands in each: its number (N), its id (I), the
-/// number of its recipient (R), and the moment of its submission (S). What it lacks (`timestamp`, `domain`, `account`) the server
-/// completes.
+/// number of its recipient (R), and the moment of its submission (S). What it lacks (`timestamp`, `domain`,
+/// `account`) the server completes.
 const TEXT: &str = include_str!("event.json");
 /// Digits of each number.
 const DIGITS: usize = 16;

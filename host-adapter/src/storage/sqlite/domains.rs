@@ -99,7 +99,6 @@ pub(super) fn delete_slice(
     }
     // First those in memory, so that they are not written once more behind this.
     books.fresh.forget(deletion.domain);
-    books.ids.parts_changed();
     if merge::remove_domain(connection, deletion.domain)? {
         return Ok(false);
     }

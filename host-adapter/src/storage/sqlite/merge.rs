@@ -50,6 +50,8 @@ struct Target {
 /// What a step has done.
 pub(super) struct Step {
     into: Option<Target>,
+    /// Whether one part stands in the place of others now.
+    merged: bool,
     /// Whether there may be more to do.
     more: bool,
 }
@@ -97,13 +99,14 @@ impl Merging {
             None => begin(connection)?,
         };
         let into = target.map(|target| target.go_on(connection, self.enough.div_ceil(FACTS))).transpose()?;
-        Ok(Step { more: removed || into.is_some(), into: into.flatten() })
+        Ok(Step { more: removed || into.is_some(), merged: matches!(into, Some(None)), into: into.flatten() })
     }
 
-    /// The step is committed.
-    pub(super) fn done(&mut self, step: Step) {
+    /// The step is committed; whether other parts are to be looked into than before.
+    pub(super) fn done(&mut self, step: Step) -> bool {
         (self.into, self.due) = (step.into, step.more);
         self.since = if self.due { self.since.saturating_sub(self.enough / PACE) } else { 0 };
+        step.merged
     }
 }
 

@@ -644,8 +644,13 @@ async fn restart_with(stage: Fixture, settings: &Settings) -> Fixture {
 
 /// What a kill at this moment would leave on disk, opened again. The original lives on.
 async fn kill(stage: &Fixture) -> Fixture {
+    kill_with(stage, &Settings { quota: 2, ..settings() }).await
+}
+
+/// The same, opened with these settings.
+async fn kill_with(stage: &Fixture, settings: &Settings) -> Fixture {
     let left = copy_of(stage);
-    let (store, inboxes) = open(left.path(), &Settings { quota: 2, ..settings() });
+    let (store, inboxes) = open(left.path(), settings);
     Fixture::stage(store, inboxes, Some(left)).await
 }
 

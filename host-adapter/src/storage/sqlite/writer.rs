@@ -259,8 +259,9 @@ impl Writer {
             let Ok(step) = self.transact(|connection, books| books.merging.step(connection))? else {
                 return Ok(());
             };
-            self.books.ids.parts_changed();
-            self.books.merging.done(step);
+            if self.books.merging.done(step) {
+                self.books.ids.parts_changed();
+            }
         }
         Ok(())
     }

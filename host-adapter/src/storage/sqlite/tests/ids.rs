@@ -66,11 +66,7 @@ impl Model {
                 self.events.drain(..removed);
             }
             Step::Restart => self.stage = restart_with(self.stage, &self.settings).await,
-            Step::Kill => {
-                let left = copy_of(&self.stage);
-                let (store, inboxes) = open(left.path(), &self.settings);
-                self.stage = Fixture::stage(store, inboxes, Some(left)).await;
-            }
+            Step::Kill => self.stage = kill_with(&self.stage, &self.settings).await,
         }
         self
     }
