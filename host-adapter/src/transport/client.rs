@@ -258,13 +258,15 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The same future, ended with `late` when `deadline` comes first.
-async fn within<T>(
+/// The same future, ended with `late` when `deadline` comes first. It has a place of its own: most attempts find a
+/// connection, and are not to carry room for what leads to one.
+fn within<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T, Failure>>,
     late: Failure,
-) -> Result<T, Failure> {
-    timeout_at(deadline.into(), future).await.unwrap_or(Err(late))
+) -> impl Future<Output = Result<T, Failure>> {
+    let future = Box::pin(future);
+    async move { timeout_at(deadline.into(), future).await.unwrap_or(Err(late)) }
 }
 
 fn server_name(url: &Url<'_>) -> Option<ServerName<'static>> {

@@ -119,12 +119,16 @@ impl Ids {
         }
         if !asked.is_empty() {
             for (sieves, part) in self.parts(connection)? {
-                for &(term, at) in &asked {
-                    if sieves.as_ref().is_none_or(|sieves| sieves.let_through((domain, term))) {
-                        let chunks = Chunks { connection, part: part.id };
-                        lookup::collect(&chunks, range(domain, term), 0, (true, ALL), &mut found)?;
-                        places.extend(found.drain(..).map(|position| (position.seq, at)));
-                    }
+                let (chunks, key) =
+                    (Chunks { connection, part: part.id }, |&(term, _): &Asked| (domain, term));
+                let mut look = |&(term, at): &Asked| -> rusqlite::Result<()> {
+                    lookup::collect(&chunks, range(domain, term), 0, (true, ALL), &mut found)?;
+                    places.extend(found.drain(..).map(|position| (position.seq, at)));
+                    Ok(())
+                };
+                match sieves {
+                    Some(sieves) => sieves.sift(&asked, key).try_for_each(&mut look)?,
+                    None => asked.iter().try_for_each(&mut look)?,
                 }
             }
         }

@@ -62,8 +62,8 @@ impl<'c> View<'c> {
 
     fn take(&mut self) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
-        self.indexed_to = parts::indexed_to(self.connection)?;
-        self.parts = self.sieves.beside(self.connection, parts::whole(self.connection)?)?;
+        let (indexed_to, edition) = parts::written(self.connection)?;
+        (self.indexed_to, self.parts) = (indexed_to, self.sieves.of_edition(self.connection, edition)?);
         if self.query.ascending {
             self.parts.sort_by_key(|(_, part)| part.earliest);
         } else {

@@ -1,14 +1,16 @@
 //! Makes few large parts of many small ones, and removes those that are gone: a little after each commit, as facts come.
 //!
 //! Five parts of a level become one of the next. So a fact is written anew three times at most, always in order, and of
-//! each level but the last there are at most four parts, apart from those that are just being merged. What is of no event
-//! any more is left out.
+//! each level but the last there are at most four parts, apart from those that are just being merged. Small parts are merged
+//! before large ones go on: else a million events would come while five of these become one, and each of their rounds would
+//! leave a part to look into. What is of no event any more is left out. Where nothing comes for a while, it goes on until
+//! nothing is left to be done.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     facts::Fact,
-    parts::{self, Chunks, PartId, State, seq},
+    parts::{self, Chunks, Part, PartId, State, seq},
 };
 use crate::storage::{DomainId, Seq};
 
@@ -17,6 +19,8 @@ const TOGETHER: usize = 5;
 /// The level whose parts stay: some five million events each, with the usual settings. Larger ones would hold what is of no event
 /// any more for too long.
 const LAST_LEVEL: u8 = 3;
+/// Levels whose parts are merged: all below the last.
+const LEVELS: usize = LAST_LEVEL as usize;
 
 /// Facts that a step takes from each part that it merges, about: this part of a round, 2048 with the usual settings.
 const FACTS: usize = 128;
@@ -30,8 +34,8 @@ const CHUNKS: i64 = 128;
 pub(super) struct Merging {
     /// Facts of a round, at least.
     enough: usize,
-    /// The part that is being written.
-    into: Option<Target>,
+    /// The part that is being written of those of each level.
+    into: [Option<Target>; LEVELS],
     /// Facts that have come since the last step.
     since: usize,
     /// Whether there may be something to do.
@@ -49,7 +53,7 @@ struct Target {
 
 /// What a step has done.
 pub(super) struct Step {
-    into: Option<Target>,
+    into: [Option<Target>; LEVELS],
     /// Whether one part stands in the place of others now.
     merged: bool,
     /// Whether there may be more to do.
@@ -63,13 +67,15 @@ impl Merging {
             "UPDATE part SET state = ? WHERE state = ? AND level = 0",
             params![State::Gone as u8, State::Begun as u8],
         )?;
-        let begun = "SELECT id, above, upto FROM part WHERE state = ?";
-        let target = connection.query_row(begun, [State::Begun as u8], |row| {
-            Ok(Target { id: row.get(0)?, above: seq(row, 1)?, upto: seq(row, 2)?, reached: None })
-        });
-        let mut into = target.optional()?;
-        if let Some(target) = &mut into {
-            target.reached = Chunks { connection, part: target.id }.last()?;
+        let mut begun = connection.prepare("SELECT id, above, upto, level FROM part WHERE state = ?")?;
+        let mut begun = begun.query([State::Begun as u8])?;
+        let mut into = [None; LEVELS];
+        while let Some(row) = begun.next()? {
+            let (id, level): (_, u8) = (row.get(0)?, row.get(3)?);
+            let reached = Chunks { connection, part: id }.last()?;
+            if let Some(into) = into.get_mut(usize::from(level.saturating_sub(1))) {
+                *into = Some(Target { id, above: seq(row, 1)?, upto: seq(row, 2)?, reached });
+            }
         }
         Ok(Self { enough, into, since: 0, due: true })
     }
@@ -86,6 +92,11 @@ impl Merging {
         self.due = true;
     }
 
+    /// Whether there may be something to do, whatever comes.
+    pub(super) fn has_more(&self) -> bool {
+        self.due
+    }
+
     /// Whether it is time for a step.
     pub(super) fn is_due(&self) -> bool {
         self.due && self.since >= self.enough / PACE
@@ -94,12 +105,20 @@ impl Merging {
     /// One step, within the open transaction.
     pub(super) fn step(&self, connection: &Connection) -> rusqlite::Result<Step> {
         let removed = remove_gone(connection)?;
-        let target = match self.into {
-            Some(target) => Some(target),
-            None => begin(connection)?,
-        };
-        let into = target.map(|target| target.go_on(connection, self.enough.div_ceil(FACTS))).transpose()?;
-        Ok(Step { more: removed || into.is_some(), merged: matches!(into, Some(None)), into: into.flatten() })
+        let parts = parts::whole(connection)?;
+        let mut step = Step { into: self.into, merged: false, more: removed };
+        for (level, into) in (0..).zip(&mut step.into) {
+            let target = match *into {
+                Some(target) => Some(target),
+                None => begin(connection, level, &parts)?,
+            };
+            if let Some(target) = target {
+                *into = target.go_on(connection, &parts, self.enough.div_ceil(FACTS))?;
+                (step.merged, step.more) = (into.is_none(), true);
+                break;
+            }
+        }
+        Ok(step)
     }
 
     /// The step is committed; whether other parts are to be looked into than before.
@@ -112,11 +131,16 @@ impl Merging {
 
 impl Target {
     /// Merges the next facts, so many of each part or a few more; `None` when those were the last.
-    fn go_on(mut self, connection: &Connection, count: usize) -> rusqlite::Result<Option<Self>> {
-        let sources = self.sources(connection)?;
+    fn go_on(
+        mut self,
+        connection: &Connection,
+        parts: &[Part],
+        count: usize,
+    ) -> rusqlite::Result<Option<Self>> {
+        let sources = || parts.iter().filter(|part| part.above >= self.above && part.upto <= self.upto);
         let (mut facts, mut until) = (Vec::new(), None);
-        for &part in &sources {
-            let (next, ended) = after(&Chunks { connection, part }, self.reached, count)?;
+        for part in sources() {
+            let (next, ended) = after(&Chunks { connection, part: part.id }, self.reached, count)?;
             // Behind the last fact taken from one part others may have facts that come before its next one.
             if let Some(&last) = next.last().filter(|_| !ended) {
                 until = Some(until.map_or(last, |until: Fact| until.min(last)));
@@ -133,30 +157,20 @@ impl Target {
             return Ok(Some(self));
         }
         parts::complete(connection, self.id)?;
-        for part in sources {
-            parts::set_state(connection, part, State::Gone)?;
+        for part in sources() {
+            parts::set_state(connection, part.id, State::Gone)?;
         }
         Ok(None)
     }
-
-    fn sources(&self, connection: &Connection) -> rusqlite::Result<Vec<PartId>> {
-        let mut parts = parts::whole(connection)?;
-        parts.retain(|part| part.above >= self.above && part.upto <= self.upto);
-        Ok(parts.iter().map(|part| part.id).collect())
-    }
 }
 
-/// Begins to merge the oldest parts of the lowest level that has enough of them.
-fn begin(connection: &Connection) -> rusqlite::Result<Option<Target>> {
-    let mut parts = parts::whole(connection)?;
-    parts.retain(|part| part.level < LAST_LEVEL);
-    parts.sort_by_key(|part| (part.level, part.above));
-    let levels = parts.chunk_by(|one, other| one.level == other.level);
-    let Some([oldest, .., newest]) = levels.filter_map(|parts| parts.get(..TOGETHER)).next() else {
-        return Ok(None);
-    };
+/// Begins to merge the oldest parts of a level, if it has enough of them.
+fn begin(connection: &Connection, level: u8, parts: &[Part]) -> rusqlite::Result<Option<Target>> {
+    let mut of_level: Vec<_> = parts.iter().filter(|part| part.level == level).collect();
+    of_level.sort_by_key(|part| part.above);
+    let Some([oldest, .., newest]) = of_level.get(..TOGETHER) else { return Ok(None) };
     let (above, upto) = (oldest.above, newest.upto);
-    let id = parts::begin(connection, oldest.level + 1, (above, upto))?;
+    let id = parts::begin(connection, level + 1, (above, upto))?;
     Ok(Some(Target { id, above, upto, reached: None }))
 }
 
@@ -190,11 +204,10 @@ fn after(chunks: &Chunks<'_>, reached: Option<Fact>, count: usize) -> rusqlite::
 
 /// Marks the parts that say nothing of any event from the oldest one on.
 pub(super) fn drop_old(connection: &Connection, oldest: Seq) -> rusqlite::Result<()> {
-    connection.prepare_cached("UPDATE part SET state = ? WHERE state = ? AND upto < ?")?.execute(params![
-        State::Gone as u8,
-        State::Whole as u8,
-        parts::number(oldest)
-    ])?;
+    let mut mark = connection.prepare_cached("UPDATE part SET state = ? WHERE state = ? AND upto < ?")?;
+    if mark.execute(params![State::Gone as u8, State::Whole as u8, parts::number(oldest)])? > 0 {
+        parts::changed(connection)?;
+    }
     Ok(())
 }
 

@@ -49,6 +49,7 @@ use std::{
     },
     thread,
     time::Duration,
+    time::Instant,
 };
 
 use rusqlite::Connection;
@@ -213,6 +214,7 @@ impl Sqlite {
             steps,
             linger: settings.outcome_linger.min(MAX_LINGER),
             kept: None,
+            quiet_since: Instant::now(),
             cancel_again: None,
             lock,
         };

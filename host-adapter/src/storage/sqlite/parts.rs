@@ -20,6 +20,9 @@ use crate::{
 /// Names a part.
 pub(super) type PartId = i64;
 
+/// Tells one list of parts from every other one.
+pub(super) type Edition = i64;
+
 /// What a part is good for, as `part.state` has it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -68,7 +71,18 @@ pub(super) fn set_state(connection: &Connection, part: PartId, state: State) -> 
     connection
         .prepare_cached("UPDATE part SET state = ? WHERE id = ?")?
         .execute(params![state as u8, part])?;
-    Ok(())
+    changed(connection)
+}
+
+/// From now on other parts are to be looked into than before.
+pub(super) fn changed(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE counters SET edition = edition + 1")?.execute([]).map(drop)
+}
+
+/// The event up to which all facts are written, and the edition of the list of parts that are to be looked into.
+pub(super) fn written(connection: &Connection) -> rusqlite::Result<(Seq, Edition)> {
+    let mut written = connection.prepare_cached("SELECT indexed_to, edition FROM counters")?;
+    written.query_row([], |row| Ok((seq(row, 0)?, row.get(1)?)))
 }
 
 /// Notes up to which event all facts are written.
@@ -91,6 +105,7 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Seq> {
 }
 
 /// A part that is whole.
+#[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) id: PartId,
     /// How often what it has was merged, about.

@@ -1,70 +1,83 @@
 //! What tells which parts a term is not in, without looking: Bloom filters, one for each stretch of a part that was written
 //! at once.
 //!
-//! A message is in one part, and each of the others would be read for nothing; an id of a new event is in none. Ten bits for
-//! a term let one in a hundred through that is not there. Sieves stand beside the parts on disk; the process keeps them in
-//! memory, as long as there is room.
+//! A message is in one part, and each of the others would be read for nothing; an id of a new event is in none. Two bytes
+//! for a term let one in a thousand through that is not there. The bits of a term lie in one block, which is a line of the
+//! processor's cache: a large store has more of them than fit into that, and each line that is fetched takes as long as the
+//! rest of a question. Sieves stand beside the parts on disk; the process keeps them in memory, as long as there is room.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::{
     facts::Fact,
-    parts::{self, Part, PartId},
+    parts::{self, Edition, Part, PartId},
 };
 use crate::{filter::Term, storage::DomainId};
 
-/// What all that are kept in memory take at most, in bytes: those of some fifteen million events.
+/// What all that are kept in memory take at most, in bytes: those of some twelve million events.
 const ROOM: u64 = 64 << 20;
-
-/// Bits for each term, and how many of them it sets.
-const BITS: usize = 10;
-const SET: u32 = 7;
 
 /// A term of a domain.
 type Key = (DomainId, Term);
 
-/// The terms of one stretch.
-struct Sieve {
-    /// The first term of the stretch.
-    first: Key,
-    bits: Vec<u8>,
+/// The bits of some terms: each sets one in every word.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Block([u64; 8]);
+
+impl Block {
+    const BYTES: usize = 64;
+    /// Terms of a block, on average.
+    const TERMS: usize = 32;
+
+    fn add(&mut self, key: Key) {
+        for (word, bit) in self.0.iter_mut().zip(Self::bits(key)) {
+            *word |= bit;
+        }
+    }
+
+    fn may_have(&self, key: Key) -> bool {
+        self.0.iter().zip(Self::bits(key)).all(|(word, bit)| word & bit != 0)
+    }
+
+    /// By six bits of the term for each word: terms are hashes, but for their upper bits, which are the same in a stretch.
+    fn bits((_, Term(term)): Key) -> impl Iterator<Item = u64> {
+        (0..8).map(move |word| 1 << (term >> (6 * word) & 63))
+    }
+
+    fn of_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let (words, _) = bytes.as_chunks();
+        let mut block = Self::default();
+        for (word, bytes) in block.0.iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        block
+    }
 }
 
-impl Sieve {
-    /// Of sorted facts; `None` if there are none.
-    fn of(facts: &[Fact]) -> Option<Self> {
-        let keys =
-            || facts.chunk_by(|one, other| key(one) == key(other)).filter_map(|same| same.first().map(key));
-        let mut sieve = Self { first: keys().next()?, bits: vec![0; (keys().count() * BITS).div_ceil(8)] };
-        for key in keys() {
-            for (byte, bit) in sieve.places(key) {
-                sieve.bits[byte] |= bit;
-            }
+/// The blocks of one stretch.
+fn blocks(facts: &[Fact]) -> Vec<Block> {
+    let keys =
+        || facts.chunk_by(|one, other| key(one) == key(other)).filter_map(|same| same.first().map(key));
+    let mut blocks = vec![Block::default(); keys().count().div_ceil(Block::TERMS)];
+    for key in keys() {
+        let place = place(key, blocks.len());
+        if let Some(block) = blocks.get_mut(place) {
+            block.add(key);
         }
-        Some(sieve)
     }
+    blocks
+}
 
-    fn lets_through(&self, key: Key) -> bool {
-        self.first == key
-            || self.places(key).all(|(byte, bit)| self.bits.get(byte).is_none_or(|bits| bits & bit != 0))
-    }
-
-    /// The bits that a term sets.
-    fn places(&self, (domain, Term(term)): Key) -> impl Iterator<Item = (usize, u8)> + use<> {
-        // The terms of a stretch are close to each other: their upper bits are the same.
-        let mixed = (term.cast_unsigned() ^ u64::from(domain) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let (first, step) = ((mixed >> 32) as u32, mixed as u32 | 1);
-        let size = 8 * self.bits.len() as u64;
-        (0..SET).map(move |number| {
-            let place = (u64::from(first.wrapping_add(number.wrapping_mul(step))) * size) >> 32;
-            (place as usize / 8, 1 << (place % 8))
-        })
-    }
+/// In which of so many blocks a term is.
+fn place((domain, Term(term)): Key, blocks: usize) -> usize {
+    let mixed = (term.cast_unsigned() ^ u64::from(domain) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) * blocks as u64 >> 32) as usize
 }
 
 fn key(&(domain, term, _): &Fact) -> Key {
@@ -73,7 +86,9 @@ fn key(&(domain, term, _): &Fact) -> Key {
 
 /// Writes the sieve of a stretch; its bytes.
 pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> rusqlite::Result<u32> {
-    let Some(Sieve { first: (domain, Term(term)), bits }) = Sieve::of(facts) else { return Ok(0) };
+    let Some((domain, Term(term))) = facts.first().map(key) else { return Ok(0) };
+    let blocks = blocks(facts);
+    let bits: Vec<u8> = blocks.iter().flat_map(|block| block.0).flat_map(u64::to_le_bytes).collect();
     connection
         .prepare_cached("INSERT INTO sieve VALUES (NULL, ?, ?, ?, ?)")?
         .execute(params![part, domain, term, bits])?;
@@ -82,16 +97,26 @@ pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> ru
 
 /// The sieves of parts, in memory as far as there is room.
 #[derive(Default)]
-pub(super) struct Sieves(Mutex<HashMap<PartId, Arc<OfPart>>>);
+pub(super) struct Sieves(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    parts: HashMap<PartId, Arc<OfPart>>,
+    /// The list that was asked for last, and its edition.
+    listed: Option<(Edition, Vec<Sieved>)>,
+}
 
 /// A part, and its sieves if they are in memory.
 pub(super) type Sieved = (Option<Arc<OfPart>>, Part);
 
 /// Those of one part, in order.
+#[derive(Default)]
 pub(super) struct OfPart {
-    /// The first terms of them all, apart: a search goes over these.
+    /// The first term of each stretch.
     firsts: Vec<Key>,
-    sieves: Vec<Sieve>,
+    /// Where the blocks of each stretch end.
+    ends: Vec<usize>,
+    blocks: Vec<Block>,
 }
 
 impl Sieves {
@@ -102,18 +127,45 @@ impl Sieves {
         Ok(sieves)
     }
 
-    /// Puts the sieves of all parts beside them, which are read when they are asked for first; the first parts come first
-    /// where there is not room for all.
+    /// The parts that a reader is to look into, with their sieves; `edition` is that of the list in the state of the file that
+    /// it reads.
+    pub(super) fn of_edition(
+        &self,
+        connection: &Connection,
+        edition: Edition,
+    ) -> rusqlite::Result<Vec<Sieved>> {
+        let mut kept = self.kept();
+        if let Some((_, listed)) = kept.listed.as_ref().filter(|(known, _)| *known == edition) {
+            return Ok(listed.clone());
+        }
+        let listed = kept.beside(connection, parts::whole(connection)?)?;
+        kept.listed = Some((edition, listed.clone()));
+        Ok(listed)
+    }
+
+    /// Puts the sieves of all parts beside them.
     pub(super) fn beside(&self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.kept().beside(connection, parts)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Sieves are read when they are asked for first; the first parts come first where there is not room for all.
+    fn beside(&mut self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
+        let Self { parts: kept, listed } = self;
         if parts.iter().any(|part| !kept.contains_key(&part.id)) {
-            // A part is new: others may have gone.
+            // A part is new: others may have gone, and their sieves with them.
+            *listed = None;
             kept.retain(|kept, _| parts.iter().any(|part| part.id == *kept));
             let bytes = |part: &Part| u64::from(part.sieved);
             let mut taken: u64 = parts.iter().filter(|part| kept.contains_key(&part.id)).map(bytes).sum();
             for part in &parts {
                 if !kept.contains_key(&part.id) && taken + bytes(part) <= ROOM {
-                    kept.insert(part.id, Arc::new(OfPart::read(connection, part.id)?));
+                    kept.insert(part.id, Arc::new(OfPart::read(connection, part)?));
                     taken += bytes(part);
                 }
             }
@@ -123,24 +175,63 @@ impl Sieves {
 }
 
 impl OfPart {
-    fn read(connection: &Connection, part: PartId) -> rusqlite::Result<Self> {
+    fn read(connection: &Connection, part: &Part) -> rusqlite::Result<Self> {
         let mut select = connection
             .prepare_cached("SELECT domain, term, bits FROM sieve WHERE part = ? ORDER BY domain, term")?;
-        let sieve = |row: &Row<'_>| Ok(Sieve { first: (row.get(0)?, Term(row.get(1)?)), bits: row.get(2)? });
-        Ok(select.query_map([part], sieve)?.collect::<rusqlite::Result<Vec<_>>>()?.into())
+        let mut rows = select.query([part.id])?;
+        let mut sieves = Self::default();
+        sieves.blocks.reserve_exact(part.sieved as usize / Block::BYTES);
+        while let Some(row) = rows.next()? {
+            let (bytes, _) = row.get_ref(2)?.as_blob()?.as_chunks();
+            sieves.add((row.get(0)?, Term(row.get(1)?)), bytes.iter().map(Block::of_bytes));
+        }
+        Ok(sieves)
+    }
+
+    fn add(&mut self, first: Key, blocks: impl IntoIterator<Item = Block>) {
+        self.firsts.push(first);
+        self.blocks.extend(blocks);
+        self.ends.push(self.blocks.len());
     }
 
     /// Whether the part may have facts with this term.
     pub(super) fn let_through(&self, key: Key) -> bool {
-        // A stretch that does not begin with the term can have it only before the next one begins.
-        let behind = self.firsts.partition_point(|first| *first <= key);
-        behind.checked_sub(1).and_then(|at| self.sieves.get(at)).is_some_and(|sieve| sieve.lets_through(key))
+        self.stretch_lets_through(self.firsts.partition_point(|first| *first <= key), key)
     }
-}
 
-impl From<Vec<Sieve>> for OfPart {
-    fn from(sieves: Vec<Sieve>) -> Self {
-        Self { firsts: sieves.iter().map(|sieve| sieve.first).collect(), sieves }
+    /// The same of sorted terms, one after the other.
+    pub(super) fn sift<'a, T>(
+        &'a self,
+        sorted: &'a [T],
+        key: impl Fn(&T) -> Key + 'a,
+    ) -> impl Iterator<Item = &'a T> {
+        let mut behind = 0;
+        sorted.iter().filter(move |asked| {
+            let key = key(asked);
+            behind = self.behind(behind, key);
+            self.stretch_lets_through(behind, key)
+        })
+    }
+
+    /// How many stretches begin with the term or before it, which are so many at least: looked for in steps that double,
+    /// since it is not far.
+    fn behind(&self, mut least: usize, key: Key) -> usize {
+        let begins_before = |at: usize| self.firsts.get(at).is_some_and(|first| *first <= key);
+        let mut step = 1;
+        while begins_before(least + step - 1) {
+            least += step;
+            step *= 2;
+        }
+        let rest = self.firsts.get(least..self.firsts.len().min(least + step)).unwrap_or_default();
+        least + rest.partition_point(|first| *first <= key)
+    }
+
+    /// A stretch that does not begin with the term can have it only before the next one begins.
+    fn stretch_lets_through(&self, behind: usize, key: Key) -> bool {
+        let Some(stretch) = behind.checked_sub(1) else { return false };
+        let begin = stretch.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(stretch).copied().unwrap_or(begin);
+        self.blocks.get(begin + place(key, end - begin)).is_some_and(|block| block.may_have(key))
     }
 }
 
@@ -154,29 +245,51 @@ mod tests {
         (1, Term(term), Position { timestamp: 0, seq: 1 })
     }
 
-    /// Terms as they are in a stretch of a large part: near each other, and random in that.
+    /// Sorted terms, which are hashes.
     fn terms(count: usize) -> Vec<i64> {
-        let random = |number: usize| (number as u64).wrapping_mul(0xd134_2543_de82_ef95) >> 24;
-        let mut terms: Vec<_> = (0..count).map(|number| (7 << 50) + random(number).cast_signed()).collect();
+        let mut terms: Vec<_> = (0..count).map(|number| Term::of_id(&number.to_string()).0).collect();
         terms.sort_unstable();
         terms
     }
 
+    fn sieves(terms: &[i64], stretch: usize) -> OfPart {
+        let facts: Vec<_> = terms.iter().map(|term| fact(*term)).collect();
+        let mut sieves = OfPart::default();
+        facts.chunks(stretch).for_each(|stretch| sieves.add(key(&stretch[0]), blocks(stretch)));
+        sieves
+    }
+
     #[test]
     fn what_is_there_is_let_through_and_little_else() {
-        let (own, others): (Vec<_>, Vec<_>) = terms(20_000).into_iter().partition(|term| term % 2 == 0);
-        let facts: Vec<_> = own.iter().map(|term| fact(*term)).collect();
-        let stretches = facts.chunks(3_000).map(|stretch| Sieve::of(stretch).unwrap());
-        let sieves = OfPart::from(stretches.collect::<Vec<_>>());
+        let all = terms(200_000);
+        let (own, others): (Vec<_>, Vec<_>) = all.chunks(2).map(|two| (two[0], two[1])).unzip();
+        let sieves = sieves(&own, 3_000);
         assert!(own.iter().all(|term| sieves.let_through((1, Term(*term)))));
         let through = others.iter().filter(|term| sieves.let_through((1, Term(**term)))).count();
-        assert!((1..others.len() / 80).contains(&through), "{through} of {}", others.len());
+        assert!((1..others.len() / 700).contains(&through), "{through} of {}", others.len());
         assert!(!sieves.let_through((0, Term(own[0]))));
     }
 
     #[test]
+    fn sorted_terms_are_sifted_as_each_by_itself() {
+        let all = terms(20_000);
+        for (own, stretch) in [(11, 100), (3, 100), (3, 1), (2, 20_000)] {
+            let sieves = sieves(&all.iter().step_by(own).copied().collect::<Vec<_>>(), stretch);
+            for apart in [1, 2, 7, 500, 19_999] {
+                let mut asked: Vec<_> = all.iter().step_by(apart).copied().collect();
+                asked.insert(0, i64::MIN);
+                asked.push(i64::MAX);
+                let key = |term: &i64| (1, Term(*term));
+                let each: Vec<_> = asked.iter().filter(|term| sieves.let_through(key(term))).collect();
+                assert_eq!(sieves.sift(&asked, key).collect::<Vec<_>>(), each);
+                assert!(each.len() >= 2 || apart > 11, "{} of every {apart}", each.len());
+            }
+        }
+    }
+
+    #[test]
     fn nothing_has_no_sieve() {
-        assert!(Sieve::of(&[]).is_none());
-        assert!(!OfPart::from(Vec::new()).let_through((1, Term(2))));
+        assert!(blocks(&[]).is_empty());
+        assert!(!OfPart::default().let_through((1, Term(2))));
     }
 }

@@ -499,6 +499,7 @@ const EARLIER: &[&str] = &[
     include_str!("fixtures/v4.sql"),
     include_str!("fixtures/v5.sql"),
     include_str!("fixtures/v6.sql"),
+    include_str!("fixtures/v7.sql"),
 ];
 
 #[tokio::test]

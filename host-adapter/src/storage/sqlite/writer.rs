@@ -43,6 +43,9 @@ const ENOUGH_RECORDS: usize = 256;
 /// How soon it is tried again what found the disk full or the database locked.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// After so long without a command the writer merges what there is to merge, which otherwise waits for facts that come.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
 pub(super) struct Writer {
     pub(super) connection: Connection,
@@ -59,6 +62,8 @@ pub(super) struct Writer {
     pub(super) kept: Option<Kept>,
     /// When to go on cancelling and deleting, after trouble that passes.
     pub(super) cancel_again: Option<Instant>,
+    /// When the last command came.
+    pub(super) quiet_since: Instant,
     pub(super) lock: File,
 }
 
@@ -118,6 +123,7 @@ impl Writer {
                 Ok(Command::Configure(change)) => return (batch, Then::Configure(change)),
                 Ok(Command::Close(reply)) => return (batch, Then::Close(Some(reply))),
                 Ok(command) => {
+                    self.quiet_since = Instant::now();
                     weight += command.weight();
                     wait = if command.can_wait() && weight < ENOUGH_RECORDS && wait != Duration::ZERO {
                         let until = *patient_until.get_or_insert_with(|| Instant::now() + self.linger);
@@ -143,7 +149,12 @@ impl Writer {
         }
         let now = steady_millis();
         let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
-        Duration::from_millis(due.unsigned_abs().min(60_000))
+        let due = Duration::from_millis(due.unsigned_abs().min(60_000));
+        if self.books.merging.has_more() { due.min(self.until_quiet()) } else { due }
+    }
+
+    fn until_quiet(&self) -> Duration {
+        QUIET.saturating_sub(self.quiet_since.elapsed())
     }
 
     /// Does a batch in one transaction, and answers after the commit.
@@ -256,14 +267,25 @@ impl Writer {
             }
         }
         while self.books.merging.is_due() {
-            let Ok(step) = self.transact(|connection, books| books.merging.step(connection))? else {
+            if !self.merge()? {
                 return Ok(());
-            };
-            if self.books.merging.done(step) {
-                self.books.ids.parts_changed();
             }
         }
+        if self.books.merging.has_more() && self.until_quiet().is_zero() && !self.merge()? {
+            self.quiet_since = Instant::now();
+        }
         Ok(())
+    }
+
+    /// A step of merging; whether it could be made.
+    fn merge(&mut self) -> Result<bool, Broken> {
+        let Ok(step) = self.transact(|connection, books| books.merging.step(connection))? else {
+            return Ok(false);
+        };
+        if self.books.merging.done(step) {
+            self.books.ids.parts_changed();
+        }
+        Ok(true)
     }
 
     fn checkpoint(&mut self) -> Result<(), Broken> {

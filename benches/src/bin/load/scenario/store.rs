@@ -96,15 +96,20 @@ impl Store {
     }
 }
 
-/// What the server does of its own accord after a start is not to be taken for the cost of a page.
+/// What the server does of its own accord after a start is not to be taken for the cost of a page: parts of the index are
+/// merged when nothing has come for a second, which takes a minute or so after ten million events.
 fn wait_until_idle(server: &Server) -> Result<()> {
     const LOOK: Duration = Duration::from_millis(250);
-    // Parts of the index that were merged into another are removed a little at a time: some 20 s after ten million events.
-    const LOOKS: u32 = 480;
+    const LOOKS: u32 = 1200;
+    /// Looks in a row that find nothing done: more than a second.
+    const ENOUGH: u32 = 6;
+    let mut idle = 0;
     for _ in 0..LOOKS {
         let before = server.process().thread_time()?;
         sleep(LOOK);
-        if server.process().thread_time()? - before < LOOK / 100 {
+        let used = server.process().thread_time()? - before;
+        idle = if used < LOOK / 100 { idle + 1 } else { 0 };
+        if idle == ENOUGH {
             return Ok(());
         }
     }

@@ -12,7 +12,7 @@ use super::super::{
     fresh::{Fresh, Shelf},
     listing::{Index, Memory},
     merge::{self, Merging},
-    parts,
+    parts::{self, State},
     sieve::Sieves,
 };
 use super::*;
@@ -73,7 +73,7 @@ impl Stage {
         connection
             .execute_batch(
                 "CREATE TABLE event (seq INTEGER PRIMARY KEY);
-                 CREATE TABLE counters (indexed_to); INSERT INTO counters VALUES (0);",
+                 CREATE TABLE counters (indexed_to, edition); INSERT INTO counters VALUES (0, 0);",
             )
             .unwrap();
         let merging = Merging::open(&connection, enough).unwrap();
@@ -135,6 +135,12 @@ impl Stage {
                 self.merging = Merging::open(&self.connection, self.enough).unwrap();
             }
         }
+    }
+
+    /// How many parts of a level are in this state.
+    fn parts(&self, level: u8, state: State) -> i64 {
+        let count = "SELECT count(*) FROM part WHERE level = ? AND state = ?";
+        self.connection.query_row(count, params![level, state as u8], |row| row.get(0)).unwrap()
     }
 
     fn remove(&mut self, seq: Seq) {
@@ -225,6 +231,59 @@ fn many_rounds_leave_few_parts() {
     let rounds = 600 * 2 / ENOUGH[0] as i64;
     assert!(count(1) <= rounds / 125 + 12, "{} parts of {rounds} rounds", count(1));
     assert_eq!((count(0), count(2)), (0, 0), "nothing is left to be done");
+}
+
+/// Else each round that ends meanwhile would leave a part to look into.
+#[test]
+fn while_large_parts_become_one_small_ones_do_too() {
+    let mut stage = Stage::new(ENOUGH[2]);
+    let term = |number: i64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed());
+    let (mut rounds, mut most, mut kills, mut large) = (0, 0, 0, 0);
+    while large < 10 {
+        let event = |at: i64| (1, rounds, (0..10).map(|fact| term(rounds * 1000 + at * 10 + fact)).collect());
+        let events = (0..100).map(event);
+        stage.take(&Step::Append(events.collect()));
+        // The slices of a round, and not many more steps than merging needs.
+        stage.take(&Step::Work(64 + 24));
+        rounds += 1;
+        most = most.max(stage.parts(0, State::Whole));
+        if rounds % 16 == 0 && stage.parts(1, State::Begun) + stage.parts(2, State::Begun) == 2 {
+            stage.take(&Step::Kill);
+            kills += 1;
+        }
+        large += stage.parts(3, State::Begun);
+        assert!(rounds < 400, "five parts of 25 rounds are never merged");
+    }
+    assert!(most < 10, "{most} parts of one round at a time");
+    assert!(kills > 0, "some while parts of two levels were written");
+    let query = EventQuery { until: Instant::now() + LONG, ..query(stage.last) };
+    for number in (0..rounds * 1000).step_by(997) {
+        let expected = stage.expected(1, Term(term(number)), &query, 10);
+        assert_eq!(stage.found(1, Term(term(number)), &query, 10), expected);
+        assert_eq!(expected.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_there_is_to_merge_is_merged_when_nothing_comes() {
+    let stage = Fixture::sqlite(settings()).await;
+    let file = behind_its_back(&stage);
+    stage.store.close().await.unwrap();
+    for number in 1..=25 {
+        let part = params![number, State::Whole as u8];
+        file.execute("INSERT INTO part VALUES (NULL, 0, ?1, ?1 + 1, 0, 0, 0, ?2)", part).unwrap();
+    }
+    let (_store, _inboxes) = open(path(&stage), &settings());
+    let parts = || -> Vec<(u8, u8)> {
+        let mut parts = file.prepare("SELECT level, state FROM part").unwrap();
+        let parts = parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        parts.collect::<Result<_, _>>().unwrap()
+    };
+    let until = Instant::now() + LONG;
+    while parts() != [(2, State::Whole as u8)] {
+        assert!(Instant::now() < until, "{:?}", parts());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The file is looked at as it was, and the memory as it is.
