@@ -82,6 +82,8 @@ pub struct Storage {
     pub min_free_disk: u64,
     /// How long events stay after they were accepted.
     pub retention: Duration,
+    /// Bytes of what tells which parts of the index a value is not in.
+    pub index_memory: u64,
     /// How long outcomes wait for company before they are committed.
     pub outcome_linger: Duration,
     /// The file with the master key.
@@ -250,6 +252,7 @@ impl Storage {
             max_pending: layers.number("storage.max_pending", 1..=1_000_000_000)?,
             min_free_disk: layers.size("storage.min_free_disk", "0", "1024TiB")?,
             retention: layers.duration("storage.retention", "1m", "3650d")?,
+            index_memory: layers.size("storage.index_memory", "0", "1TiB")?,
             outcome_linger: layers.duration("storage.outcome_linger", "0ms", "1s")?,
         })
     }

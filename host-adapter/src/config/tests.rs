@@ -4,7 +4,7 @@ use std::io::Write as _;
 use super::*;
 
 /// A value for every key, other than its default.
-const OTHER: [(&str, &str); 48] = [
+const OTHER: [(&str, &str); 49] = [
     ("server.listen", "[::1]:0"),
     ("server.public_url", "https://events.example.com"),
     ("server.trusted_proxies", "10.0.0.1,fd00::/8"),
@@ -16,6 +16,7 @@ const OTHER: [(&str, &str); 48] = [
     ("storage.max_pending", "12"),
     ("storage.min_free_disk", "0"),
     ("storage.retention", "1h30m"),
+    ("storage.index_memory", "1GiB"),
     ("storage.outcome_linger", "250us"),
     ("storage.master_key_file", "/etc/sealpost.key"),
     ("keys.api", "key-1"),

@@ -242,6 +242,7 @@ fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
         window: config.delivery.window.into(),
         max_pending: config.storage.max_pending,
         min_free: config.storage.min_free_disk,
+        index_memory: config.storage.index_memory,
         outcome_linger: config.storage.outcome_linger,
         bins: BinLimits {
             in_all: config.bins.in_all,

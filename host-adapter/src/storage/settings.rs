@@ -27,6 +27,8 @@ pub struct Settings {
     pub bins: BinLimits,
     /// Free bytes on the data directory's disk below which appends are [`StoreError::Disk`](super::StoreError::Disk).
     pub min_free: u64,
+    /// Bytes of what tells which parts of the index a value is not in; the oldest parts are looked into where it is not enough.
+    pub index_memory: u64,
     /// How long records wait for company while nobody else waits for a commit; at most a minute.
     pub outcome_linger: Duration,
     /// Bytes of requests that may wait for the writer; further ones wait for their turn to wait.
@@ -62,6 +64,7 @@ impl Default for Settings {
             max_keys: 10_000,
             bins: BinLimits::default(),
             min_free: 1 << 30,
+            index_memory: 64 << 20,
             outcome_linger: Duration::from_millis(5),
             queue_bytes: 64 << 20,
             fresh_facts: 1 << 18,

@@ -86,6 +86,11 @@ impl Ids {
         self.parts = None;
     }
 
+    /// Reads the sieves of the parts, so that the next question, or a page, does not wait for them.
+    pub(super) fn read_sieves(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.parts(connection).map(drop)
+    }
+
     /// The facts of the transaction are on the shelf.
     pub(super) fn commit(&mut self) {
         self.added.clear();

@@ -6,7 +6,7 @@
 //! leave a part to look into. What is of no event any more is left out. Where nothing comes for a while, it goes on until
 //! nothing is left to be done.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     facts::Fact,
@@ -77,7 +77,12 @@ impl Merging {
                 *into = Some(Target { id, above: seq(row, 1)?, upto: seq(row, 2)?, reached });
             }
         }
-        Ok(Self { enough, into, since: 0, due: true })
+        let gone = "SELECT EXISTS (SELECT 1 FROM part WHERE state = ?)";
+        let gone: bool = connection.query_row(gone, [State::Gone as u8], |row| row.get(0))?;
+        let parts = parts::whole(connection)?;
+        let enough_to_begin = (0..LAST_LEVEL).any(|level| oldest_of(level, &parts).is_some());
+        let due = gone || enough_to_begin || into.iter().any(Option::is_some);
+        Ok(Self { enough, into, since: 0, due })
     }
 
     /// So many facts have come.
@@ -130,16 +135,51 @@ impl Merging {
 }
 
 impl Target {
-    /// Merges the next facts, so many of each part or a few more; `None` when those were the last.
+    /// Merges the next facts, as many as so many of each part, or some more; `None` when those were the last.
     fn go_on(
         mut self,
         connection: &Connection,
         parts: &[Part],
         count: usize,
     ) -> rusqlite::Result<Option<Self>> {
-        let sources = || parts.iter().filter(|part| part.above >= self.above && part.upto <= self.upto);
+        let oldest = parts::oldest(connection)?;
+        let (mut facts, mut taken) = (Vec::new(), 0);
+        // Where the parts have different terms, the next ones of one come before all others.
+        let ended = loop {
+            let (next, until) = self.next(connection, parts, count)?;
+            taken += next.len();
+            facts.extend(next.into_iter().filter(|(.., position)| position.seq >= oldest));
+            self.reached = until.or(self.reached);
+            if until.is_none() || taken >= TOGETHER * count {
+                break until.is_none();
+            }
+        };
+        parts::append(connection, self.id, &facts)?;
+        if !ended {
+            return Ok(Some(self));
+        }
+        parts::complete(connection, self.id)?;
+        for part in self.sources(parts) {
+            parts::set_state(connection, part.id, State::Gone)?;
+        }
+        Ok(None)
+    }
+
+    fn sources<'p>(&self, parts: &'p [Part]) -> impl Iterator<Item = &'p Part> + use<'p> {
+        let (above, upto) = (self.above, self.upto);
+        parts.iter().filter(move |part| part.above >= above && part.upto <= upto)
+    }
+
+    /// The next facts, in order, of each part about so many at most; and up to which one all have been taken, unless these
+    /// are the last.
+    fn next(
+        &self,
+        connection: &Connection,
+        parts: &[Part],
+        count: usize,
+    ) -> rusqlite::Result<(Vec<Fact>, Option<Fact>)> {
         let (mut facts, mut until) = (Vec::new(), None);
-        for part in sources() {
+        for part in self.sources(parts) {
             let (next, ended) = after(&Chunks { connection, part: part.id }, self.reached, count)?;
             // Behind the last fact taken from one part others may have facts that come before its next one.
             if let Some(&last) = next.last().filter(|_| !ended) {
@@ -147,31 +187,26 @@ impl Target {
             }
             facts.extend(next);
         }
-        let oldest = parts::oldest(connection)?;
-        facts.retain(|fact| until.is_none_or(|until| *fact <= until) && fact.2.seq >= oldest);
+        facts.retain(|fact| until.is_none_or(|until| *fact <= until));
         // The parts are sorted: this is a merge.
         facts.sort();
-        parts::append(connection, self.id, &facts)?;
-        if until.is_some() {
-            self.reached = until;
-            return Ok(Some(self));
-        }
-        parts::complete(connection, self.id)?;
-        for part in sources() {
-            parts::set_state(connection, part.id, State::Gone)?;
-        }
-        Ok(None)
+        Ok((facts, until))
     }
 }
 
 /// Begins to merge the oldest parts of a level, if it has enough of them.
 fn begin(connection: &Connection, level: u8, parts: &[Part]) -> rusqlite::Result<Option<Target>> {
-    let mut of_level: Vec<_> = parts.iter().filter(|part| part.level == level).collect();
-    of_level.sort_by_key(|part| part.above);
-    let Some([oldest, .., newest]) = of_level.get(..TOGETHER) else { return Ok(None) };
-    let (above, upto) = (oldest.above, newest.upto);
+    let Some((above, upto)) = oldest_of(level, parts) else { return Ok(None) };
     let id = parts::begin(connection, level + 1, (above, upto))?;
     Ok(Some(Target { id, above, upto, reached: None }))
+}
+
+/// The events of the oldest parts of a level, as many as are merged: those above the first number, up to the second.
+fn oldest_of(level: u8, parts: &[Part]) -> Option<(Seq, Seq)> {
+    let mut of_level: Vec<_> = parts.iter().filter(|part| part.level == level).collect();
+    of_level.sort_by_key(|part| part.above);
+    let [oldest, .., newest] = of_level.get(..TOGETHER)? else { return None };
+    Some((oldest.above, newest.upto))
 }
 
 /// The next facts of a part, and whether those are the last.

@@ -48,8 +48,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
-    time::Duration,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -70,7 +69,7 @@ use self::{
     recent::Recent,
     sieve::Sieves,
     steps::Steps,
-    writer::Writer,
+    writer::{QUIET, Writer},
 };
 use super::{
     Accounting, Addressee, ApiKey, AppendError, Appended, Balance, Commits, Conflict, Directory, Domain,
@@ -156,7 +155,7 @@ impl Sqlite {
         load::pending(&connection)?.commit(&configured);
 
         let fresh = Fresh::new(settings.fresh_facts, facts::unwritten(&connection)?);
-        let sieves = Arc::new(Sieves::open(&connection)?);
+        let sieves = Arc::new(Sieves::open(&connection, settings.index_memory)?);
 
         let checkpointer = Checkpointer::start(&path, alarm.clone())?;
         checkpoint::watch(&connection);
@@ -214,7 +213,7 @@ impl Sqlite {
             steps,
             linger: settings.outcome_linger.min(MAX_LINGER),
             kept: None,
-            quiet_since: Instant::now(),
+            quiet_from: Instant::now() + QUIET,
             cancel_again: None,
             lock,
         };

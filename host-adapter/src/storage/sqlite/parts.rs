@@ -93,8 +93,7 @@ pub(super) fn set_indexed_to(connection: &Connection, seq: Seq) -> rusqlite::Res
 
 /// The event up to which all facts are written.
 pub(super) fn indexed_to(connection: &Connection) -> rusqlite::Result<Seq> {
-    let mut indexed_to = connection.prepare_cached("SELECT indexed_to FROM counters")?;
-    indexed_to.query_row([], |row| seq(row, 0))
+    Ok(written(connection)?.0)
 }
 
 /// The number of the oldest event: whatever has a smaller one is of none. Greater than any if there are no events.

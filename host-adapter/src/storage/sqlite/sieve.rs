@@ -7,7 +7,7 @@
 //! rest of a question. Sieves stand beside the parts on disk; the process keeps them in memory, as long as there is room.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,9 +18,6 @@ use super::{
     parts::{self, Edition, Part, PartId},
 };
 use crate::{filter::Term, storage::DomainId};
-
-/// What all that are kept in memory take at most, in bytes: those of some twelve million events.
-const ROOM: u64 = 64 << 20;
 
 /// A term of a domain.
 type Key = (DomainId, Term);
@@ -96,8 +93,11 @@ pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> ru
 }
 
 /// The sieves of parts, in memory as far as there is room.
-#[derive(Default)]
-pub(super) struct Sieves(Mutex<Kept>);
+pub(super) struct Sieves {
+    /// What all that are kept take at most, in bytes.
+    room: u64,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -120,9 +120,14 @@ pub(super) struct OfPart {
 }
 
 impl Sieves {
+    /// None yet, and room for so many bytes of them.
+    pub(super) fn new(room: u64) -> Self {
+        Self { room, kept: Mutex::default() }
+    }
+
     /// Those of the parts that there are, so that the first questions do not wait for them.
-    pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
-        let sieves = Self::default();
+    pub(super) fn open(connection: &Connection, room: u64) -> rusqlite::Result<Self> {
+        let sieves = Self::new(room);
         sieves.beside(connection, parts::whole(connection)?)?;
         Ok(sieves)
     }
@@ -138,46 +143,57 @@ impl Sieves {
         if let Some((_, listed)) = kept.listed.as_ref().filter(|(known, _)| *known == edition) {
             return Ok(listed.clone());
         }
-        let listed = kept.beside(connection, parts::whole(connection)?)?;
+        let listed = kept.beside(connection, parts::whole(connection)?, self.room)?;
         kept.listed = Some((edition, listed.clone()));
         Ok(listed)
     }
 
     /// Puts the sieves of all parts beside them.
     pub(super) fn beside(&self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
-        self.kept().beside(connection, parts)
+        self.kept().beside(connection, parts, self.room)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
-    /// Sieves are read when they are asked for first; the first parts come first where there is not room for all.
-    fn beside(&mut self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
+    /// Sieves are read when they are asked for first. Where there is not room for all, the first parts come first: new ones
+    /// take the place of old ones.
+    fn beside(
+        &mut self,
+        connection: &Connection,
+        parts: Vec<Part>,
+        room: u64,
+    ) -> rusqlite::Result<Vec<Sieved>> {
         let Self { parts: kept, listed } = self;
-        if parts.iter().any(|part| !kept.contains_key(&part.id)) {
-            // A part is new: others may have gone, and their sieves with them.
-            *listed = None;
-            kept.retain(|kept, _| parts.iter().any(|part| part.id == *kept));
-            let bytes = |part: &Part| u64::from(part.sieved);
-            let mut taken: u64 = parts.iter().filter(|part| kept.contains_key(&part.id)).map(bytes).sum();
-            for part in &parts {
-                if !kept.contains_key(&part.id) && taken + bytes(part) <= ROOM {
-                    kept.insert(part.id, Arc::new(OfPart::read(connection, part)?));
-                    taken += bytes(part);
+        let before = kept.len();
+        kept.retain(|kept, _| parts.iter().any(|part| part.id == *kept));
+        let (mut taken, mut let_go) = (0, kept.len() < before);
+        for part in &parts {
+            let with_it = taken + u64::from(part.sieved);
+            if with_it > room {
+                let_go |= kept.remove(&part.id).is_some();
+            } else {
+                taken = with_it;
+                if let Entry::Vacant(place) = kept.entry(part.id) {
+                    place.insert(Arc::new(OfPart::read(connection, part)?));
                 }
             }
+        }
+        if let_go {
+            *listed = None;
         }
         Ok(parts.into_iter().map(|part| (kept.get(&part.id).cloned(), part)).collect())
     }
 }
 
 impl OfPart {
-    fn read(connection: &Connection, part: &Part) -> rusqlite::Result<Self> {
-        let mut select = connection
-            .prepare_cached("SELECT domain, term, bits FROM sieve WHERE part = ? ORDER BY domain, term")?;
+    pub(super) fn read(connection: &Connection, part: &Part) -> rusqlite::Result<Self> {
+        let mut select = connection.prepare_cached(
+            "SELECT domain, term, bits FROM sieve WHERE part = ? ORDER BY domain, term, id",
+        )?;
         let mut rows = select.query([part.id])?;
         let mut sieves = Self::default();
         sieves.blocks.reserve_exact(part.sieved as usize / Block::BYTES);
@@ -252,6 +268,15 @@ mod tests {
         terms
     }
 
+    /// A file with no parts.
+    fn parts() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE fact (id)").unwrap();
+        connection.execute_batch(include_str!("v5.sql")).unwrap();
+        connection.execute_batch("CREATE TABLE counters (edition); INSERT INTO counters VALUES (0)").unwrap();
+        connection
+    }
+
     fn sieves(terms: &[i64], stretch: usize) -> OfPart {
         let facts: Vec<_> = terms.iter().map(|term| fact(*term)).collect();
         let mut sieves = OfPart::default();
@@ -285,6 +310,45 @@ mod tests {
                 assert!(each.len() >= 2 || apart > 11, "{} of every {apart}", each.len());
             }
         }
+    }
+
+    /// Else the parts that come when a store has reached that size would all be looked into.
+    #[test]
+    fn where_there_is_not_room_for_all_new_parts_take_the_place_of_old_ones() {
+        let connection = parts();
+        let sieves = Sieves::new(3 * Block::BYTES as u64);
+        let kept = || -> Vec<bool> {
+            let parts = parts::whole(&connection).unwrap();
+            sieves.beside(&connection, parts).unwrap().iter().map(|(sieves, _)| sieves.is_some()).collect()
+        };
+        for (upto, blocks, expected) in [
+            (1, 2, &[true][..]),
+            (2, 1, &[true, true]),
+            (3, 1, &[true, true, false]),
+            (4, 4, &[false, true, true, false]),
+            (5, 1, &[true, false, true, true, false]),
+        ] {
+            let part = parts::begin(&connection, 0, (upto - 1, upto)).unwrap();
+            let facts: Vec<_> = terms(blocks * Block::TERMS).iter().map(|term| fact(*term)).collect();
+            parts::append(&connection, part, &facts).unwrap();
+            parts::complete(&connection, part).unwrap();
+            assert_eq!(kept(), expected, "after part {upto}");
+        }
+    }
+
+    /// The last of several stretches that begin with a term is the one that others can be in, too.
+    #[test]
+    fn a_term_of_many_facts_does_not_hide_what_follows_it() {
+        let connection = parts();
+        let part = parts::begin(&connection, 0, (0, 1)).unwrap();
+        for (seq, terms) in (1..).zip([&[1, 5][..], &[5], &[5], &[5, 6], &[7, 9]]) {
+            let facts = terms.iter().map(|&term| (1, Term(term), Position { timestamp: 0, seq }));
+            parts::append(&connection, part, &facts.collect::<Vec<_>>()).unwrap();
+        }
+        parts::complete(&connection, part).unwrap();
+        let parts = parts::whole(&connection).unwrap();
+        let sieves = OfPart::read(&connection, &parts[0]).unwrap();
+        assert!([1, 5, 6, 7, 9].into_iter().all(|term| sieves.let_through((1, Term(term)))));
     }
 
     #[test]

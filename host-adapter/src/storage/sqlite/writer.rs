@@ -44,7 +44,9 @@ const ENOUGH_RECORDS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// After so long without a command the writer merges what there is to merge, which otherwise waits for facts that come.
-const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_secs(1);
+/// How soon it does so again after trouble, and where the disk is short of room: nobody waits for it.
+const LATER: Duration = Duration::from_secs(60);
 
 /// The writer and all that it owns. The lock comes last: it is let go when everything else is closed.
 pub(super) struct Writer {
@@ -62,8 +64,8 @@ pub(super) struct Writer {
     pub(super) kept: Option<Kept>,
     /// When to go on cancelling and deleting, after trouble that passes.
     pub(super) cancel_again: Option<Instant>,
-    /// When the last command came.
-    pub(super) quiet_since: Instant,
+    /// From when on it merges without facts that come.
+    pub(super) quiet_from: Instant,
     pub(super) lock: File,
 }
 
@@ -123,7 +125,7 @@ impl Writer {
                 Ok(Command::Configure(change)) => return (batch, Then::Configure(change)),
                 Ok(Command::Close(reply)) => return (batch, Then::Close(Some(reply))),
                 Ok(command) => {
-                    self.quiet_since = Instant::now();
+                    self.quiet_from = Instant::now() + QUIET;
                     weight += command.weight();
                     wait = if command.can_wait() && weight < ENOUGH_RECORDS && wait != Duration::ZERO {
                         let until = *patient_until.get_or_insert_with(|| Instant::now() + self.linger);
@@ -150,11 +152,8 @@ impl Writer {
         let now = steady_millis();
         let due = self.books.window.next_due(now).map_or(60_000, |due| due - now);
         let due = Duration::from_millis(due.unsigned_abs().min(60_000));
-        if self.books.merging.has_more() { due.min(self.until_quiet()) } else { due }
-    }
-
-    fn until_quiet(&self) -> Duration {
-        QUIET.saturating_sub(self.quiet_since.elapsed())
+        let quiet = self.quiet_from.saturating_duration_since(Instant::now());
+        if self.books.merging.has_more() { due.min(quiet) } else { due }
     }
 
     /// Does a batch in one transaction, and answers after the commit.
@@ -256,10 +255,20 @@ impl Writer {
 
     /// Writes the slices of fresh facts that it is time for, and merges what was written.
     fn index(&mut self) -> Result<(), Broken> {
+        let is_quiet = self.books.merging.has_more() && self.quiet_from <= Instant::now();
+        let goes_on = self.index_what_came()? && !(is_quiet && !self.merge_unasked()?);
+        if !goes_on {
+            self.quiet_from = Instant::now() + LATER;
+        }
+        Ok(())
+    }
+
+    /// What it is time for by the facts that came; whether it could be done.
+    fn index_what_came(&mut self) -> Result<bool, Broken> {
         while let Some(slice) = self.books.fresh.slice(self.books.counts.last) {
             // Where the disk is full, they stay as they are, and no more will come.
             let Ok(part) = self.transact(|connection, _| Fresh::write(connection, &slice))? else {
-                return Ok(());
+                return Ok(false);
             };
             if self.books.fresh.written(&slice, part) {
                 self.books.ids.round_ended();
@@ -268,13 +277,16 @@ impl Writer {
         }
         while self.books.merging.is_due() {
             if !self.merge()? {
-                return Ok(());
+                return Ok(false);
             }
         }
-        if self.books.merging.has_more() && self.until_quiet().is_zero() && !self.merge()? {
-            self.quiet_since = Instant::now();
-        }
-        Ok(())
+        Ok(true)
+    }
+
+    /// A step of merging for which there is time; whether it could be made. What is kept comes first, and the last room on the
+    /// disk is for records.
+    fn merge_unasked(&mut self) -> Result<bool, Broken> {
+        Ok(self.kept.is_none() && self.books.disk.has_room() && self.merge()?)
     }
 
     /// A step of merging; whether it could be made.
@@ -284,6 +296,8 @@ impl Writer {
         };
         if self.books.merging.done(step) {
             self.books.ids.parts_changed();
+            // Where that cannot be had now, a question will tell.
+            let _ = self.books.ids.read_sieves(&self.connection);
         }
         Ok(true)
     }

@@ -13,7 +13,8 @@ use crate::{
         sqlite::{
             chunk::Chunk,
             facts::{self, Fact},
-            parts::{self, Part, PartId},
+            parts::{self, Part},
+            sieve::OfPart,
         },
     },
 };
@@ -21,13 +22,13 @@ use crate::{
 /// Compares the facts in the parts with what the events say, part by part.
 pub(super) fn look(connection: &Connection, _: &MasterKey, examined: &mut Examined) -> rusqlite::Result<()> {
     let mut reached = 0;
-    for Part { id, above, upto, .. } in parts::whole(connection)?.into_iter().rev() {
-        let (above, upto) = (above.cast_signed(), upto.cast_signed());
+    for part in parts::whole(connection)?.into_iter().rev() {
+        let (above, upto) = events_of(&part);
         if above < reached {
-            examined.fault(format!("part {id} of the index has events that another one has, too"));
+            examined.fault(format!("part {} of the index has events that another one has, too", part.id));
         }
         compare(connection, (reached, above), Sums::default(), examined)?;
-        let sums = Sums::of_part(connection, id, (above, upto), examined)?;
+        let sums = Sums::of_part(connection, &part, examined)?;
         compare(connection, (above, upto), sums, examined)?;
         reached = upto;
     }
@@ -57,6 +58,11 @@ fn compare(
     Ok(())
 }
 
+/// The events that a part has the facts of: those above the first number, up to the second.
+fn events_of(part: &Part) -> (i64, i64) {
+    (part.above.cast_signed(), part.upto.cast_signed())
+}
+
 /// For each event of a part the sum of its facts, hashed: it is the same in whatever order they come.
 #[derive(Default)]
 struct Sums {
@@ -66,12 +72,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn of_part(
-        connection: &Connection,
-        part: PartId,
-        (above, upto): (i64, i64),
-        examined: &mut Examined,
-    ) -> rusqlite::Result<Self> {
+    fn of_part(connection: &Connection, part: &Part, examined: &mut Examined) -> rusqlite::Result<Self> {
+        let (above, upto) = events_of(part);
         let mut events = connection.prepare("SELECT seq FROM event WHERE seq > ? AND seq <= ?")?;
         let events = events.query_map([above, upto], |row| Ok((row.get(0)?, 0)))?;
         let mut sums = Self { sums: events.collect::<Result<_, _>>()?, random: RandomState::new() };
@@ -79,7 +81,8 @@ impl Sums {
             "SELECT domain, term, timestamp, seq, more FROM chunk WHERE part = ?
              ORDER BY domain, term, timestamp, seq",
         )?;
-        let mut last = None;
+        let sieves = OfPart::read(connection, part)?;
+        let (part, mut last) = (part.id, None);
         for chunk in chunks.query_map([part], Chunk::of_row)? {
             for fact in chunk?.facts()? {
                 if last.replace(fact) >= Some(fact) {
@@ -92,7 +95,10 @@ impl Sums {
                         .fault(format!("part {part} of the index has event {seq}, which is none of its own"));
                     return Ok(sums);
                 }
-                sums.add(seq, fact);
+                // The part is not asked for what its sieves keep.
+                if sieves.let_through((fact.0, fact.1)) {
+                    sums.add(seq, fact);
+                }
             }
         }
         Ok(sums)

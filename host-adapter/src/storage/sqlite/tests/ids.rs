@@ -9,6 +9,9 @@ use crate::storage::fixture::other_bytes;
 /// Facts of a round: few, so that there are parts of each level, and more, so that events come while it is written.
 const ROUNDS: [usize; 2] = [12, 200];
 
+/// Room for the sieves of no part, of one or two, and of all.
+const MEMORY: [u64; 3] = [0, 128, 1 << 20];
+
 fn with_rounds_of(fresh_facts: usize) -> Settings {
     Settings { fresh_facts, ..settings() }
 }
@@ -86,9 +89,9 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn an_id_is_taken_as_long_as_its_event_is_there(round in sample::select(&ROUNDS[..]), steps in steps()) {
+    fn an_id_is_taken_as_long_as_its_event_is_there(round in sample::select(&ROUNDS[..]), index_memory in sample::select(&MEMORY[..]), steps in steps()) {
         Runtime::new().unwrap().block_on(async {
-            let settings = with_rounds_of(round);
+            let settings = Settings { index_memory, ..with_rounds_of(round) };
             let stage = Fixture::sqlite(settings.clone()).await;
             let mut model = Model { stage, settings, events: Vec::new() };
             for step in &steps {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Instant,
 };
 
@@ -14,11 +15,12 @@ use super::super::{
     merge::{self, Merging},
     parts::{self, State},
     sieve::Sieves,
+    writer::QUIET,
 };
 use super::*;
 use crate::{
     filter::Term,
-    storage::{DomainId, Position, Seq, postings::Source as _},
+    storage::{DomainId, Examined, Position, Seq, postings::Source as _},
 };
 
 /// Facts of a round: in slices of one, and of some.
@@ -80,7 +82,7 @@ impl Stage {
         let fresh = Fresh::new(enough, (0, Vec::new()));
         Self {
             connection,
-            sieves: Sieves::default(),
+            sieves: Sieves::new(1 << 20),
             fresh,
             merging,
             events: BTreeMap::new(),
@@ -264,8 +266,26 @@ fn while_large_parts_become_one_small_ones_do_too() {
     }
 }
 
+/// A part is not asked for what its sieves keep.
 #[tokio::test]
-async fn what_there_is_to_merge_is_merged_when_nothing_comes() {
+async fn facts_that_a_sieve_keeps_are_a_fault() {
+    let stage = Fixture::sqlite(Settings { fresh_facts: 12, ..settings() }).await;
+    for number in 0..20 {
+        stage.append(vec![event(&number.to_string())]).await;
+    }
+    stage.store.close().await.unwrap();
+    let lost = || {
+        let Examined { faults, .. } = Store::examine(path(&stage), &master_key()).unwrap();
+        faults.iter().filter(|fault| fault.ends_with("would not be found by what it says")).count()
+    };
+    assert_eq!(lost(), 0);
+    let sieves = behind_its_back(&stage).execute("UPDATE sieve SET bits = zeroblob(length(bits))", []);
+    assert!(sieves.unwrap() > 0);
+    assert!(lost() > 10, "{} events would not be found", lost());
+}
+
+/// A store that was closed when it had twenty-five parts to merge, and its file.
+async fn unmerged() -> (Fixture, Connection) {
     let stage = Fixture::sqlite(settings()).await;
     let file = behind_its_back(&stage);
     stage.store.close().await.unwrap();
@@ -273,6 +293,52 @@ async fn what_there_is_to_merge_is_merged_when_nothing_comes() {
         let part = params![number, State::Whole as u8];
         file.execute("INSERT INTO part VALUES (NULL, 0, ?1, ?1 + 1, 0, 0, 0, ?2)", part).unwrap();
     }
+    (stage, file)
+}
+
+/// Facts that a step takes, if they are there, whatever the parts have in common: merging is to keep ahead of what comes.
+#[test]
+fn parts_of_different_domains_are_merged_in_no_more_steps() {
+    const FACTS: i64 = 20_000;
+    let mut stage = Stage::new(1 << 15);
+    for upto in 1..=5 {
+        let part = parts::begin(&stage.connection, 0, (upto - 1, upto)).unwrap();
+        let position = |number| Position { timestamp: number, seq: upto };
+        let domain = DomainId::try_from(upto).unwrap();
+        let facts: Vec<_> = (0..FACTS).map(|at| (domain, Term(at << 40), position(at))).collect();
+        parts::append(&stage.connection, part, &facts).unwrap();
+        parts::complete(&stage.connection, part).unwrap();
+    }
+    stage.connection.execute("INSERT INTO event VALUES (1)", []).unwrap();
+    let mut steps = 0;
+    while stage.parts(1, State::Whole) == 0 {
+        let step = stage.merging.step(&stage.connection).unwrap();
+        stage.merging.done(step);
+        steps += 1;
+    }
+    let of_each_part = (1 << 15) / 128;
+    assert!(steps <= FACTS / of_each_part + 1, "{steps} steps");
+}
+
+#[tokio::test]
+async fn merging_waits_while_another_program_holds_the_file() {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let (stage, file) = unmerged().await;
+    let (_store, _inboxes) = Sqlite::open_with(path(&stage), &master_key(), &settings(), |connection, _| {
+        connection.busy_handler(Some(|_| {
+            TRIED.fetch_add(1, Relaxed);
+            false
+        }))
+    })
+    .unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    tokio::time::sleep(3 * QUIET).await;
+    assert_eq!(TRIED.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_there_is_to_merge_is_merged_when_nothing_comes() {
+    let (stage, file) = unmerged().await;
     let (_store, _inboxes) = open(path(&stage), &settings());
     let parts = || -> Vec<(u8, u8)> {
         let mut parts = file.prepare("SELECT level, state FROM part").unwrap();
@@ -296,7 +362,8 @@ fn what_leaves_the_memory_while_a_reader_looks_at_an_older_file_is_found() {
     let mut stage = Stage::on(writer, ENOUGH[0]);
     stage.take(&Step::Append((0..20).map(|at| (1, at, [1].into())).collect()));
 
-    let (reader, shelf, sieves) = (Connection::open(&path).unwrap(), stage.fresh.shelf(), Sieves::default());
+    let (reader, shelf, sieves) =
+        (Connection::open(&path).unwrap(), stage.fresh.shelf(), Sieves::new(1 << 20));
     let query = EventQuery { from: 0, to: 50, ascending: true, until: Instant::now() + LONG, ..query(20) };
     let mut index = Index::new(&reader, Memory { shelf: &shelf, sieves: &sieves }, 1, &query).unwrap();
     let mut found = || index.positions(Some(Term(1)), query.start(), 100).map(|found| found.len()).ok();
