@@ -74,7 +74,7 @@ fn blocks(facts: &[Fact]) -> Vec<Block> {
 /// In which of so many blocks a term is.
 fn place((domain, Term(term)): Key, blocks: usize) -> usize {
     let mixed = (term.cast_unsigned() ^ u64::from(domain) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((mixed >> 32) * blocks as u64 >> 32) as usize
+    (((mixed >> 32) * blocks as u64) >> 32) as usize
 }
 
 fn key(&(domain, term, _): &Fact) -> Key {

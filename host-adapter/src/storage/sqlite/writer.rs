@@ -256,7 +256,7 @@ impl Writer {
     /// Writes the slices of fresh facts that it is time for, and merges what was written.
     fn index(&mut self) -> Result<(), Broken> {
         let is_quiet = self.books.merging.has_more() && self.quiet_from <= Instant::now();
-        let goes_on = self.index_what_came()? && !(is_quiet && !self.merge_unasked()?);
+        let goes_on = self.index_what_came()? && (!is_quiet || self.merge_unasked()?);
         if !goes_on {
             self.quiet_from = Instant::now() + LATER;
         }
