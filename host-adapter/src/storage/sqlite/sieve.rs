@@ -93,14 +93,11 @@ pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> ru
 }
 
 /// The sieves of parts, in memory as far as there is room.
-pub(super) struct Sieves {
-    /// What all that are kept take at most, in bytes.
-    room: u64,
-    kept: Mutex<Kept>,
-}
+pub(super) struct Sieves(Mutex<Kept>);
 
-#[derive(Default)]
 struct Kept {
+    /// What all together take at most, in bytes.
+    room: u64,
     parts: HashMap<PartId, Arc<OfPart>>,
     /// The list that was asked for last, and its edition.
     listed: Option<(Edition, Vec<Sieved>)>,
@@ -122,7 +119,7 @@ pub(super) struct OfPart {
 impl Sieves {
     /// None yet, and room for so many bytes of them.
     pub(super) fn new(room: u64) -> Self {
-        Self { room, kept: Mutex::default() }
+        Self(Mutex::new(Kept { room, parts: HashMap::new(), listed: None }))
     }
 
     /// Those of the parts that there are, so that the first questions do not wait for them.
@@ -143,37 +140,32 @@ impl Sieves {
         if let Some((_, listed)) = kept.listed.as_ref().filter(|(known, _)| *known == edition) {
             return Ok(listed.clone());
         }
-        let listed = kept.beside(connection, parts::whole(connection)?, self.room)?;
+        let listed = kept.beside(connection, parts::whole(connection)?)?;
         kept.listed = Some((edition, listed.clone()));
         Ok(listed)
     }
 
     /// Puts the sieves of all parts beside them.
     pub(super) fn beside(&self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
-        self.kept().beside(connection, parts, self.room)
+        self.kept().beside(connection, parts)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
     /// Sieves are read when they are asked for first. Where there is not room for all, the first parts come first: new ones
     /// take the place of old ones.
-    fn beside(
-        &mut self,
-        connection: &Connection,
-        parts: Vec<Part>,
-        room: u64,
-    ) -> rusqlite::Result<Vec<Sieved>> {
-        let Self { parts: kept, listed } = self;
+    fn beside(&mut self, connection: &Connection, parts: Vec<Part>) -> rusqlite::Result<Vec<Sieved>> {
+        let Self { room, parts: kept, listed } = self;
         let before = kept.len();
         kept.retain(|kept, _| parts.iter().any(|part| part.id == *kept));
         let (mut taken, mut let_go) = (0, kept.len() < before);
         for part in &parts {
             let with_it = taken + u64::from(part.sieved);
-            if with_it > room {
+            if with_it > *room {
                 let_go |= kept.remove(&part.id).is_some();
             } else {
                 taken = with_it;
