@@ -246,7 +246,9 @@ impl OfPart {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use tempfile::TempDir;
+
+    use super::{super::schema::open_writer, *};
     use crate::storage::Position;
 
     fn fact(term: i64) -> Fact {
@@ -260,13 +262,10 @@ mod tests {
         terms
     }
 
-    /// A file with no parts.
-    fn parts() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE fact (id)").unwrap();
-        connection.execute_batch(include_str!("v5.sql")).unwrap();
-        connection.execute_batch("CREATE TABLE counters (edition); INSERT INTO counters VALUES (0)").unwrap();
-        connection
+    /// A store with no parts, and where it lies.
+    fn store() -> (Connection, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        (open_writer(&directory.path().join("sealpost.db")).unwrap(), directory)
     }
 
     fn sieves(terms: &[i64], stretch: usize) -> OfPart {
@@ -307,7 +306,7 @@ mod tests {
     /// Else the parts that come when a store has reached that size would all be looked into.
     #[test]
     fn where_there_is_not_room_for_all_new_parts_take_the_place_of_old_ones() {
-        let connection = parts();
+        let (connection, _directory) = store();
         let sieves = Sieves::new(3 * Block::BYTES as u64);
         let kept = || -> Vec<bool> {
             let parts = parts::whole(&connection).unwrap();
@@ -331,7 +330,7 @@ mod tests {
     /// The last of several stretches that begin with a term is the one that others can be in, too.
     #[test]
     fn a_term_of_many_facts_does_not_hide_what_follows_it() {
-        let connection = parts();
+        let (connection, _directory) = store();
         let part = parts::begin(&connection, 0, (0, 1)).unwrap();
         for (seq, terms) in (1..).zip([&[1, 5][..], &[5], &[5], &[5, 6], &[7, 9]]) {
             let facts = terms.iter().map(|&term| (1, Term(term), Position { timestamp: 0, seq }));

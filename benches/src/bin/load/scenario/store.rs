@@ -97,7 +97,7 @@ impl Store {
 }
 
 /// What the server does of its own accord after a start is not to be taken for the cost of a page: parts of the index are
-/// merged when nothing has come for a second, which takes a minute or so after ten million events.
+/// merged when nothing has come for a second, which takes half a minute or so after ten million events.
 fn wait_until_idle(server: &Server) -> Result<()> {
     const LOOK: Duration = Duration::from_millis(250);
     const LOOKS: u32 = 1200;

@@ -226,13 +226,11 @@ fn many_rounds_leave_few_parts() {
         stage.take(&Step::Work(2));
     }
     stage.take(&Step::Work(10_000));
-    let count = |state| -> i64 {
-        let count = "SELECT count(*) FROM part WHERE state = ?";
-        stage.connection.query_row(count, [state], |row| row.get(0)).unwrap()
-    };
+    let count = |state| -> i64 { (0..4).map(|level| stage.parts(level, state)).sum() };
     let rounds = 600 * 2 / ENOUGH[0] as i64;
-    assert!(count(1) <= rounds / 125 + 12, "{} parts of {rounds} rounds", count(1));
-    assert_eq!((count(0), count(2)), (0, 0), "nothing is left to be done");
+    let whole = count(State::Whole);
+    assert!(whole <= rounds / 125 + 12, "{whole} parts of {rounds} rounds");
+    assert_eq!((count(State::Begun), count(State::Gone)), (0, 0), "nothing is left to be done");
 }
 
 /// Else each round that ends meanwhile would leave a part to look into.
