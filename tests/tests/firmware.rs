@@ -120,8 +120,9 @@ fn the_core_keeps_its_budgets_and_links_neither_an_allocator_nor_floats() {
 fn sixty_four_slots_are_two_kibibytes() {
     assert_eq!(size_of::<[Slot; 64]>(), 2048);
     let rest = size_of::<Dispatcher<[Slot; 64], [Lane; 3]>>() - 2048;
-    // Here lanes are also told by when they answered, which takes 24 bytes that a microcontroller does not spend.
-    assert!(rest <= 320 + 24, "{rest} bytes beside the slots");
+    // Here lanes are also told by when they answered, which takes 24 bytes and 8 for each that a microcontroller does not
+    // spend: `footprint.rs` has what it may.
+    assert!(rest <= 320 + 24 + 3 * 8, "{rest} bytes beside the slots");
 }
 
 #[test]

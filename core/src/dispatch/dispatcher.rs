@@ -44,6 +44,8 @@ pub struct Dispatcher<S, L> {
     pub(super) refills: LaneQueue,
     pub(super) down: LaneQueue,
     pub(super) flying: u32,
+    /// Attempts whose outcome is not recorded yet, `flying` among them.
+    pub(super) unrecorded: u32,
     pub(super) suspects_flying: u32,
     pub(super) answers: Answers,
     pub(super) draining: bool,
@@ -66,6 +68,7 @@ impl<S, L> Dispatcher<S, L> {
             refills: LaneQueue::new(Ring::Refill),
             down: LaneQueue::new(Ring::Down),
             flying: 0,
+            unrecorded: 0,
             suspects_flying: 0,
             answers: Answers::new(),
             draining: false,
@@ -77,10 +80,16 @@ impl<S, L> Dispatcher<S, L> {
 
 /// Getters.
 impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
-    /// Attempts that have no recorded outcome yet.
+    /// Attempts under way: started, and neither answered nor aborted.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.flying
+    }
+
+    /// Attempts that have no recorded outcome yet, those in flight among them.
+    #[must_use]
+    pub fn unrecorded(&self) -> u32 {
+        self.unrecorded
     }
 
     /// Slots that hold a delivery.
@@ -101,12 +110,13 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
         self.lane(lane.0).held
     }
 
-    /// Whether the lane has a delivery ready and every attempt that it may have is without a recorded
-    /// outcome: recording one soon lets it go on.
+    /// Whether the lane has a delivery ready that may not start, while outcomes of its attempts wait for their
+    /// record: recording them soon lets it go on, or keeps it going.
     #[must_use]
     pub fn awaits_record(&self, lane: LaneId) -> bool {
         let lane = self.lane(lane.0);
-        lane.head != NIL && lane.flying > 0 && lane.wants(&self.answers).is_none()
+        let held_up = self.records_are_behind() || lane.wants(&self.answers).is_none();
+        lane.head != NIL && lane.unrecorded > lane.flying && held_up
     }
 
     /// The health of the lane's endpoint.
@@ -118,7 +128,12 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
     /// Whether [`Dispatcher::drain`] was called and no attempt is without a recorded outcome.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.draining && self.flying == 0
+        self.draining && self.unrecorded == 0
+    }
+
+    /// Whether so many outcomes wait for their record that no attempt may start.
+    pub(super) fn records_are_behind(&self) -> bool {
+        self.unrecorded / 2 >= self.limits.in_flight.max(1)
     }
 
     pub(super) fn slot(&self, index: u32) -> Slot {

@@ -3,12 +3,14 @@
 use super::answers::{Answers, Epoch};
 use super::health::Health;
 use super::slot::NIL;
+use crate::SMALL;
 use crate::time::Instant;
 
 /// "No lane", where a lane's index stands.
 pub(super) const NO_LANE: u16 = u16::MAX;
 
-/// Room for one endpoint. The caller owns the memory: `[Lane::CLOSED; 8]` takes 384 bytes.
+/// Room for one endpoint. The caller owns the memory: `[Lane::CLOSED; 8]` takes 448 bytes, and 384 on a
+/// microcontroller.
 #[derive(Clone, Copy, Debug)]
 pub struct Lane {
     /// First slot of the ready queue; the next free lane while the lane is closed.
@@ -20,8 +22,10 @@ pub struct Lane {
     pub(super) probe: u32,
     /// When the probe's schedule will have passed.
     pub(super) probe_until: Instant,
-    /// Attempts not recorded yet.
+    /// Attempts under way.
     pub(super) flying: u16,
+    /// Attempts whose outcome is not recorded yet: those under way, and as many again that were answered.
+    pub(super) unrecorded: u16,
     /// The endpoint's own limit of attempts in flight.
     pub(super) cap: u16,
     /// The limit now, which grows from 1 to `cap` while attempts succeed.
@@ -34,7 +38,7 @@ pub struct Lane {
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Lane>() <= 48);
+const _: () = assert!(size_of::<Lane>() <= if SMALL { 48 } else { 56 });
 
 /// The rings of lanes. A lane is at most once in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,7 @@ impl Lane {
         probe: NIL,
         probe_until: Instant::ORIGIN,
         flying: 0,
+        unrecorded: 0,
         cap: 0,
         window: 0,
         answered: Answers::NEVER,
@@ -86,6 +91,7 @@ impl Lane {
         self.held = 0;
         self.probe = NIL;
         self.flying = 0;
+        self.unrecorded = 0;
         self.cap = cap;
         self.window = if matches!(health, Health::Up) { cap } else { 1 };
         self.answered = Answers::NEVER;
@@ -123,6 +129,11 @@ impl Lane {
         self.flags = self.flags & !bit | if member { bit } else { 0 };
     }
 
+    /// Whether so many outcomes wait for their record that no attempt may start.
+    const fn records_are_behind(&self) -> bool {
+        self.unrecorded / 2 >= self.cap
+    }
+
     /// The ring that its next attempt would be served from, if one may start now.
     pub(super) fn wants(&self, answers: &Answers) -> Option<Ring> {
         if !self.is_open() || self.flags & Self::PAUSED != 0 || self.head == NIL {
@@ -131,12 +142,12 @@ impl Lane {
         match self.health {
             Health::Up => {
                 let ring = if answers.are_recent(self) { Ring::Up } else { Ring::Silent };
-                (self.flying < self.window).then_some(ring)
+                (self.flying < self.window && !self.records_are_behind()).then_some(ring)
             }
-            Health::Suspect { .. } => (self.flying == 0).then_some(Ring::Suspect),
+            Health::Suspect { .. } => (self.unrecorded == 0).then_some(Ring::Suspect),
             Health::Down => {
                 let probes = self.probe == NIL || self.probe == self.head;
-                (self.flying == 0 && probes).then_some(Ring::Suspect)
+                (self.unrecorded == 0 && probes).then_some(Ring::Suspect)
             }
         }
     }

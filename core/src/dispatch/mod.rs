@@ -9,7 +9,7 @@
 //!
 //! | kind | methods |
 //! |---|---|
-//! | getters | [`in_flight`], [`occupied`], [`free`], [`held`], [`health`], [`awaits_record`], [`is_drained`] |
+//! | getters | [`in_flight`], [`unrecorded`], [`occupied`], [`free`], [`held`], [`health`], [`awaits_record`], [`is_drained`] |
 //! | commands | [`open`], [`close`], [`enqueue`], [`admit`], [`cancel`], [`cancel_lane`], [`pause`], [`resume`], [`mark_backlog`], [`drain`] |
 //! | inputs | [`handle_outcome`], [`handle_recorded`], [`handle_timeout`] |
 //! | outputs | [`poll_abort`], [`poll_record`], [`poll_refill`], [`poll_attempt`], [`poll_timeout`] |
@@ -23,14 +23,15 @@
 //!    │                                       Overdue ──────────────────────┘ Recording
 //!    └───────────────── handle_recorded, retry kept ─────────────────────────┘ └──▶ free
 //! ```
-//! A slot that flew stays counted as in flight until [`handle_recorded`]: the host has committed what became
-//! of the attempt. So there are never more attempts without a committed outcome than may be in flight, which
-//! bounds the duplicates after a crash, and a slow disk slows attempts instead of growing a queue.
+//! An attempt is in flight until its outcome, and *unrecorded* until [`handle_recorded`]: the host has committed what
+//! became of it. There are never more unrecorded attempts than twice as many as may be in flight, of a lane and in
+//! all, which bounds the duplicates after a crash; and a slow disk slows attempts instead of growing a queue. The
+//! outcomes of one round are thus written while the next one flies.
 //!
 //! # Fairness
 //! Lanes with a ready delivery form three rings, each served round robin: *up* and answering, *up* but silent, and
 //! *suspect* (the last attempt failed, or none was made yet). The rings take turns. A suspect lane has one attempt in
-//! flight, and all suspects together at most three quarters of all, so that dead endpoints never take the room of
+//! flight, the next one once its outcome is recorded, and all suspects together at most three quarters of all, so that dead endpoints never take the room of
 //! healthy ones.
 //!
 //! Endpoints that are up and stop answering all at once are not suspect before their first attempt fails. So a lane
@@ -52,6 +53,7 @@
 //! [`cancel_lane`] all slots; after a probe has failed, the queues of the lanes that are down are walked once.
 //!
 //! [`in_flight`]: Dispatcher::in_flight
+//! [`unrecorded`]: Dispatcher::unrecorded
 //! [`occupied`]: Dispatcher::occupied
 //! [`free`]: Dispatcher::free
 //! [`held`]: Dispatcher::held
@@ -111,7 +113,7 @@ pub struct Limits {
     /// A longer wait than this leaves the window by a record and comes back through storage. A host without
     /// storage sets [`Duration::MAX`].
     pub keep: Duration,
-    /// Attempts in flight in all; 0 counts as 1.
+    /// Attempts in flight in all, and as many again whose outcome is being recorded; 0 counts as 1.
     pub in_flight: u32,
     /// Slots that one lane may hold, so that an endpoint with a long backlog leaves room for others; 0 counts
     /// as 1.

@@ -78,8 +78,8 @@ impl Slot {
 
     const PHASE: u8 = 0b0000_0111;
     const END: u8 = 0b0011_1000;
-    /// Counts as in flight until its end is recorded.
-    const COUNTED: u8 = 0b0100_0000;
+    /// Its newest attempt has no recorded outcome yet.
+    const UNRECORDED: u8 = 0b0100_0000;
     /// Took off while its lane was suspect.
     const SUSPECT: u8 = 0b1000_0000;
 
@@ -123,23 +123,23 @@ impl Slot {
         self.bits = self.bits & !Self::END | ((end as u8) << 3);
     }
 
-    pub(super) const fn is_counted(&self) -> bool {
-        self.bits & Self::COUNTED != 0
+    pub(super) const fn is_unrecorded(&self) -> bool {
+        self.bits & Self::UNRECORDED != 0
     }
 
     pub(super) const fn took_off_suspect(&self) -> bool {
         self.bits & Self::SUSPECT != 0
     }
 
-    pub(super) const fn count(&mut self, suspect: bool) {
-        self.bits |= Self::COUNTED;
+    pub(super) const fn take_off(&mut self, suspect: bool) {
+        self.bits |= Self::UNRECORDED;
         if suspect {
             self.bits |= Self::SUSPECT;
         }
     }
 
-    pub(super) const fn uncount(&mut self) {
-        self.bits &= !(Self::COUNTED | Self::SUSPECT);
+    pub(super) const fn forget_attempt(&mut self) {
+        self.bits &= !(Self::UNRECORDED | Self::SUSPECT);
     }
 }
 
@@ -150,13 +150,13 @@ mod tests {
     #[test]
     fn phase_end_and_counts_do_not_disturb_each_other() {
         let mut slot = Slot::EMPTY;
-        slot.count(true);
+        slot.take_off(true);
         slot.set_end(End::CancelNext);
         slot.set_phase(Phase::Recording);
         assert_eq!((slot.phase(), slot.end()), (Phase::Recording, End::CancelNext));
-        assert!(slot.is_counted() && slot.took_off_suspect());
-        slot.uncount();
-        assert!(!slot.is_counted() && !slot.took_off_suspect());
+        assert!(slot.is_unrecorded() && slot.took_off_suspect());
+        slot.forget_attempt();
+        assert!(!slot.is_unrecorded() && !slot.took_off_suspect());
         assert_eq!((slot.phase(), slot.end()), (Phase::Recording, End::CancelNext));
     }
 }

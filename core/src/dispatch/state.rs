@@ -17,7 +17,8 @@ where
     S: AsRef<[Slot]> + AsMut<[Slot]>,
     L: AsRef<[Lane]> + AsMut<[Lane]>,
 {
-    /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight (0 counts as 1).
+    /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight, and as many again whose outcome
+    /// is being recorded (0 counts as 1).
     ///
     /// # Errors
     /// [`Full`] when every lane is open.
@@ -182,9 +183,10 @@ where
         if slot.generation != ticket.generation || slot.phase() != Phase::Recording {
             return Err(Stale);
         }
-        if slot.is_counted() {
-            self.land(slot);
-            self.edit(ticket.index, Slot::uncount);
+        if slot.is_unrecorded() {
+            self.edit(ticket.index, Slot::forget_attempt);
+            self.edit_lane(slot.lane, |lane| lane.unrecorded = lane.unrecorded.saturating_sub(1));
+            self.unrecorded = self.unrecorded.saturating_sub(1);
         }
         match slot.end() {
             End::Kept => self.make_waiting(ticket.index),
@@ -224,7 +226,7 @@ where
     /// The next attempt to start now.
     #[must_use]
     pub fn poll_attempt(&mut self, now: Instant) -> Option<Attempt> {
-        if self.draining || self.flying >= self.limits.in_flight.max(1) {
+        if self.draining || self.flying >= self.limits.in_flight.max(1) || self.records_are_behind() {
             return None;
         }
         let shares = self.shares();
@@ -241,7 +243,7 @@ where
         self.edit(index, |slot| {
             slot.set_phase(Phase::Flying);
             slot.set_end(End::Open);
-            slot.count(suspect);
+            slot.take_off(suspect);
             slot.attempts = slot.attempts.saturating_add(1);
             slot.generation = slot.generation.wrapping_add(1);
             slot.due = deadline;
@@ -331,7 +333,7 @@ where
             slot.lane = lane.0;
             slot.attempts = attempts;
             slot.due = due;
-            slot.uncount();
+            slot.forget_attempt();
         });
         if due <= now {
             self.make_ready(index);
@@ -374,10 +376,14 @@ where
     /// One more is in flight.
     fn take_off(&mut self, id: u16, suspect: bool) {
         self.flying += 1;
+        self.unrecorded += 1;
         self.suspects_flying += u32::from(suspect);
         let most = self.limits.in_flight;
         let answers = &mut self.answers;
-        self.window.edit_lane(id, |lane| answers.start(lane, most));
+        self.window.edit_lane(id, |lane| {
+            lane.unrecorded = lane.unrecorded.saturating_add(1);
+            answers.start(lane, most);
+        });
     }
 
     /// One less is in flight.
@@ -398,6 +404,7 @@ where
     /// What the outcome of a flown attempt means for the delivery and for its lane.
     fn judge(&mut self, now: Instant, index: u32, outcome: Outcome) {
         let slot = self.slot(index);
+        self.land(slot);
         let end = match outcome {
             Outcome::Acknowledged | Outcome::Refused { .. } => {
                 self.edit_lane(slot.lane, Lane::succeeded);

@@ -30,7 +30,7 @@ const OTHER: [(&str, &str); 49] = [
     ("delivery.window", "333"),
     ("delivery.window_per_endpoint", "33"),
     ("delivery.keep", "5s"),
-    ("delivery.shards", "2"),
+    ("delivery.shards", "3"),
     ("delivery.gone", "stop"),
     ("delivery.sign_every_attempt", "false"),
     ("delivery.standard_webhooks", "false"),

@@ -21,8 +21,9 @@ use load::Submitter;
 use witness::Witness;
 
 const SUBMITTERS: usize = 4;
-/// Attempts that one endpoint may have in flight, and so the most that one kill may repeat of it.
-const IN_FLIGHT: usize = 8;
+/// Attempts of one endpoint that may be without a committed outcome, and so the most that one kill may repeat of it:
+/// twice as many as may be in flight.
+const UNRECORDED: usize = 16;
 /// Waits that end soon, since one endpoint is dead; long enough for those that fail a few times. Outcomes wait long
 /// for company, so that as many as can be are not committed when a kill comes.
 const SETTINGS: [(&str, &str); 5] = [
@@ -74,7 +75,7 @@ fn nothing_is_lost_and_nothing_half_stored_over_many_kills_under_load() {
         books.assert_holds(submitters.iter_mut().flat_map(|submitter| submitter.newly_accepted.drain(..)));
         for (path, count) in witness.excuse(&books.pending, &mut excused) {
             assert!(
-                count <= IN_FLIGHT,
+                count <= UNRECORDED,
                 "round {round}: {count} attempts at {path} without a committed outcome"
             );
         }

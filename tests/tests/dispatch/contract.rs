@@ -180,17 +180,57 @@ fn a_long_wait_leaves_the_window_and_comes_back_with_its_history() {
 }
 
 #[test]
-fn an_attempt_counts_as_in_flight_until_its_outcome_is_recorded() {
-    let mut world = World::new(Limits { in_flight: 1, ..kept() });
+fn an_answer_makes_room_for_the_next_attempt_until_as_many_wait_for_their_record() {
+    const IN_FLIGHT: u32 = 3;
+    let mut world = World::new(Limits { in_flight: IN_FLIGHT, ..kept() });
     let lane = world.lane(Health::Up);
+    world.enqueue(0..20, lane);
+    let now = world.at();
+    let mut records = Vec::new();
+    for round in 0..2 {
+        let flying: Vec<_> = std::iter::from_fn(|| world.dispatcher.poll_attempt(now)).collect();
+        assert_eq!((flying.len(), world.dispatcher.in_flight()), (3, IN_FLIGHT));
+        assert_eq!(world.dispatcher.awaits_record(lane), round > 0, "the next round waits for these records");
+        for attempt in flying {
+            world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+            records.push(world.dispatcher.poll_record(now).unwrap());
+        }
+        assert_eq!((world.dispatcher.in_flight(), world.dispatcher.unrecorded()), (0, 3 * (round + 1)));
+    }
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    world.dispatcher.handle_recorded(records[0].ticket).unwrap();
+    assert!(world.dispatcher.poll_attempt(now).is_some());
+    assert_eq!(world.dispatcher.poll_attempt(now), None);
+}
+
+#[test]
+fn a_suspect_lane_waits_for_the_record_of_its_one_attempt() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::UNPROVEN);
     world.enqueue(0..2, lane);
     let now = world.at();
     let attempt = world.dispatcher.poll_attempt(now).unwrap();
-    world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+    world.dispatcher.handle_outcome(now, attempt.ticket, status(500).unwrap()).unwrap();
     let record = world.dispatcher.poll_record(now).unwrap();
-    assert_eq!(world.dispatcher.poll_attempt(now), None);
+    assert_eq!((world.dispatcher.in_flight(), world.dispatcher.poll_attempt(now)), (0, None));
+    assert!(world.dispatcher.awaits_record(lane));
     world.dispatcher.handle_recorded(record.ticket).unwrap();
     assert!(world.dispatcher.poll_attempt(now).is_some());
+}
+
+#[test]
+fn a_drained_dispatcher_has_everything_recorded() {
+    let mut world = World::new(kept());
+    let lane = world.lane(Health::Up);
+    world.enqueue(0..1, lane);
+    let now = world.at();
+    let attempt = world.dispatcher.poll_attempt(now).unwrap();
+    world.dispatcher.drain();
+    world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
+    let record = world.dispatcher.poll_record(now).unwrap();
+    assert!(!world.dispatcher.is_drained());
+    world.dispatcher.handle_recorded(record.ticket).unwrap();
+    assert!(world.dispatcher.is_drained());
 }
 
 #[test]

@@ -198,14 +198,16 @@ fn beside_dead_endpoints_a_rare_event_does_not_wait() {
 #[test]
 fn more_than_there_are_places_for_uses_them_all_and_starves_nobody() {
     for (endpoints, every) in [(1_000, 250), (1_000, 100), (300, 50), (3_000, 250)] {
-        let (from, end, answer) = (20 * SECOND, 40 * SECOND, 100);
+        // A prime, so that places come free at another moment each time: an event that finds none is given up here,
+        // and would be the same endpoint's again and again.
+        let (from, end, answer) = (20 * SECOND, 40 * SECOND, 103);
         let mut each = vec![0; endpoints];
         for seen in World::run(&[well(endpoints, every, answer)], end) {
             each[seen.endpoint] += u64::from(seen.acknowledged.is_some_and(|at| at >= from));
         }
         let (all, least) = (each.iter().sum::<u64>(), each.iter().min().unwrap());
         let places = u64::from(Limits::DEFAULT.in_flight);
-        let most = places * (end - from) / (answer + COMMIT);
+        let most = places * (end - from) / answer;
         println!("{endpoints} endpoints: {all} of {most} deliveries, of each {least} or more");
         assert!(all >= most * 3 / 4 && *least > 0);
     }

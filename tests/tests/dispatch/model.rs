@@ -20,7 +20,6 @@ enum Place {
     /// Being recorded. `then` is what the record leaves behind.
     Recording {
         counted: bool,
-        suspect: bool,
         then: Then,
     },
 }
@@ -299,7 +298,7 @@ impl Rig {
                 self.limits.schedule.attempts() > 1 && !self.probes(lane),
                 "exhausted while a probe is out"
             );
-            let counted = Place::Recording { counted: false, suspect: false, then: Then::Leave };
+            let counted = Place::Recording { counted: false, then: Then::Leave };
             let id = delivery.lane;
             let delivery = self.deliveries.get_mut(&record.key).unwrap();
             delivery.place = counted;
@@ -406,24 +405,24 @@ impl Rig {
 
     /// The lanes that may be served, and from which ring.
     fn eligible(&self) -> Vec<(LaneId, Ring)> {
-        let counted = self.counted(|_| true);
-        let suspects = self.counted(|suspect| suspect);
-        if counted >= self.limits.in_flight as usize {
+        let (places, suspects) = (self.limits.in_flight as usize, self.flying(|suspect| suspect));
+        if self.flying(|_| true) >= places || self.unrecorded(|_| true) >= 2 * places {
             return Vec::new();
         }
         let most = (self.limits.in_flight / 4 * 3).max(1) as usize;
-        let silent = |d: &&Delivery| counts(d).is_some() && !self.answers(d.lane);
+        let silent = |d: &&Delivery| flies(d).is_some() && !self.answers(d.lane);
         let silent = self.deliveries.values().filter(silent).count();
         let some_may_be_silent = silent < (self.limits.in_flight - self.limits.in_flight / 8) as usize;
         let mut eligible = Vec::new();
         for (id, lane) in &self.lanes {
             let Some(head) = lane.ready.front() else { continue };
-            let flying = self.flying(*id);
+            let flying = self.deliveries.values().filter(|d| d.lane == *id && flies(d).is_some()).count();
+            let unrecorded = self.unrecorded(|d| d.lane == *id);
             let may = match lane.health {
-                Health::Up => flying < usize::from(lane.window),
-                Health::Suspect { .. } => flying == 0 && suspects < most,
+                Health::Up => flying < usize::from(lane.window) && unrecorded < 2 * usize::from(lane.cap),
+                Health::Suspect { .. } => unrecorded == 0 && suspects < most,
                 Health::Down => {
-                    flying == 0 && suspects < most && lane.probe.is_none_or(|probe| probe == *head)
+                    unrecorded == 0 && suspects < most && lane.probe.is_none_or(|probe| probe == *head)
                 }
             };
             let ring = match lane.health {
@@ -449,6 +448,10 @@ impl Rig {
     }
 
     fn judge(&mut self, key: u64, outcome: Outcome, cancelled_since: bool) {
+        let all_were_taken = self.flying(|_| true) >= self.limits.in_flight as usize;
+        if !all_were_taken {
+            self.grown = self.grown.saturating_sub(1);
+        }
         let id = self.deliveries[&key].lane;
         let lane = self.lanes.get_mut(&id).unwrap();
         match outcome {
@@ -490,7 +493,7 @@ impl Rig {
         let spared = probes && lane.probe == Some(key);
         delivery.attempts -= u8::from(spared);
         assert_eq!((record.key, attempts, health), (key, delivery.attempts, lane.health));
-        let Place::Flying { suspect } = delivery.place else { panic!("{:?}", delivery.place) };
+        assert!(flies(delivery).is_some(), "{:?}", delivery.place);
         let mut then = Then::Leave;
         match (outcome, record.verdict) {
             (Outcome::Acknowledged, verdict) => assert_eq!(verdict, Verdict::Acknowledged),
@@ -538,19 +541,15 @@ impl Rig {
         if then != Then::Wait && lane.probe == Some(key) {
             lane.probe = None;
         }
-        delivery.place = Place::Recording { counted: true, suspect, then };
+        delivery.place = Place::Recording { counted: true, then };
         delivery.ticket = Some(ticket);
     }
 
     fn recorded(&mut self, which: usize) {
         let Some(key) = self.pick(which, |d| matches!(d.place, Place::Recording { .. })) else { return };
-        let all_were_taken = self.counted(|_| true) >= self.limits.in_flight as usize;
         let delivery = self.deliveries.get_mut(&key).unwrap();
         self.dispatcher.handle_recorded(delivery.ticket.unwrap()).unwrap();
-        let Place::Recording { then, counted, .. } = delivery.place else { return };
-        if counted && !all_were_taken {
-            self.grown = self.grown.saturating_sub(1);
-        }
+        let Place::Recording { then, .. } = delivery.place else { return };
         match then {
             Then::Leave => {
                 self.deliveries.remove(&key);
@@ -624,7 +623,7 @@ impl Rig {
         if lane.probe == Some(key) {
             lane.probe = None;
         }
-        delivery.place = Place::Recording { counted: false, suspect: false, then: Then::Leave };
+        delivery.place = Place::Recording { counted: false, then: Then::Leave };
         delivery.ticket = Some(record.ticket);
     }
 
@@ -654,12 +653,15 @@ impl Rig {
     fn check(&mut self) {
         assert_eq!(self.dispatcher.occupied() as usize, self.deliveries.len());
         assert_eq!(self.dispatcher.free() as usize, SLOTS - self.deliveries.len());
-        assert_eq!(self.dispatcher.in_flight() as usize, self.counted(|_| true));
+        assert_eq!(self.dispatcher.in_flight() as usize, self.flying(|_| true));
+        assert_eq!(self.dispatcher.unrecorded() as usize, self.unrecorded(|_| true));
         assert!(self.dispatcher.in_flight() <= self.limits.in_flight);
+        assert!(self.dispatcher.unrecorded() <= 2 * self.limits.in_flight);
         for (id, lane) in &self.lanes {
             assert_eq!(self.dispatcher.held(*id) as usize, self.held(*id));
             assert_eq!(self.dispatcher.health(*id), lane.health);
             assert!(self.held(*id) <= self.limits.quota as usize);
+            assert!(self.unrecorded(|d| d.lane == *id) <= 2 * usize::from(lane.cap));
         }
         let timed = |d: &&Delivery| matches!(d.place, Place::Waiting | Place::Flying { .. });
         let first = self.deliveries.values().filter(timed).map(|d| d.due).min();
@@ -687,12 +689,17 @@ impl Rig {
         self.deliveries.values().filter(|d| d.lane == id).count()
     }
 
-    fn flying(&self, id: LaneId) -> usize {
-        self.deliveries.values().filter(|d| d.lane == id && counts(d).is_some()).count()
+    /// Attempts without a recorded outcome.
+    fn unrecorded(&self, of: impl Fn(&Delivery) -> bool) -> usize {
+        let unrecorded = |d: &&Delivery| {
+            matches!(d.place, Place::Flying { .. } | Place::Recording { counted: true, .. }) && of(d)
+        };
+        self.deliveries.values().filter(unrecorded).count()
     }
 
-    fn counted(&self, of: impl Fn(bool) -> bool) -> usize {
-        self.deliveries.values().filter_map(counts).filter(|suspect| of(*suspect)).count()
+    /// Attempts under way, among the suspects or not.
+    fn flying(&self, of: impl Fn(bool) -> bool) -> usize {
+        self.deliveries.values().filter_map(flies).filter(|suspect| of(*suspect)).count()
     }
 
     fn lane_ids(&self) -> Vec<LaneId> {
@@ -717,10 +724,7 @@ impl Rig {
     }
 }
 
-/// Whether the delivery counts as in flight, and among the suspects.
-fn counts(delivery: &Delivery) -> Option<bool> {
-    match delivery.place {
-        Place::Flying { suspect } | Place::Recording { counted: true, suspect, .. } => Some(suspect),
-        _ => None,
-    }
+/// Whether the delivery is in flight, and among the suspects.
+fn flies(delivery: &Delivery) -> Option<bool> {
+    if let Place::Flying { suspect } = delivery.place { Some(suspect) } else { None }
 }

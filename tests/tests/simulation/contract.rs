@@ -153,8 +153,12 @@ impl<'p> Contract<'p> {
         if number != attempts + 1 || number > limits.schedule.attempts() {
             self.violated(now, format_args!("attempt {number} of {key} after {attempts} that count"));
         }
-        let flying = self.open.values().filter(|(_, open)| open.endpoint == endpoint).count();
-        let suspects = self.open.values().filter(|(_, open)| open.suspect).count();
+        // Answered attempts stay open until they are recorded.
+        let of = |wanted: &dyn Fn(&Open) -> bool| self.open.values().filter(|(_, open)| wanted(open)).count();
+        let unrecorded = of(&|open| open.endpoint == endpoint);
+        let flying = of(&|open| open.endpoint == endpoint && open.judged.is_none());
+        let all_flying = of(&|open| open.judged.is_none());
+        let suspects = of(&|open| open.suspect && open.judged.is_none());
         let most = match known.successes {
             _ if suspect => 1,
             Some(successes) => usize::from(self.plan.cap).min(1 + successes as usize),
@@ -166,8 +170,13 @@ impl<'p> Contract<'p> {
                 format_args!("{flying} in flight to endpoint {endpoint}, {known:?}, and one more"),
             );
         }
-        if self.open.len() >= limits.in_flight as usize {
-            self.violated(now, format_args!("{} in flight, and one more", self.open.len()));
+        if all_flying >= limits.in_flight as usize {
+            self.violated(now, format_args!("{all_flying} in flight, and one more"));
+        }
+        let cap = if suspect { 1 } else { 2 * usize::from(self.plan.cap) };
+        if unrecorded >= cap || self.open.len() >= 2 * limits.in_flight as usize {
+            let all = self.open.len();
+            self.violated(now, format_args!("{unrecorded} and in all {all} without a record, and one more"));
         }
         if suspect && suspects >= (limits.in_flight as usize / 4 * 3).max(1) {
             self.violated(now, format_args!("{suspects} suspects in flight, and one more"));

@@ -74,6 +74,9 @@ mod dispatch {
 
     type Window = Dispatcher<[Slot; 64], [Lane; 3]>;
 
+    /// What it takes beside its slots.
+    const _: () = assert!(size_of::<Window>() - size_of::<[Slot; 64]>() <= 320);
+
     #[repr(C)]
     struct Calls {
         open: fn(&mut Window, Health, u16) -> Result<LaneId, Full>,
