@@ -36,6 +36,7 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub struct Dispatcher<S, L> {
     pub(super) window: Window<S, L>,
+    /// None may be in flight once it drains; before, at least one.
     pub(super) limits: Limits,
     pub(super) timers: Timers,
     pub(super) aborts: Queue,
@@ -48,7 +49,6 @@ pub struct Dispatcher<S, L> {
     pub(super) unrecorded: u32,
     pub(super) suspects_flying: u32,
     pub(super) answers: Answers,
-    pub(super) draining: bool,
     /// When the oldest delivery that waits behind a probe runs out of schedule; [`Instant::NEVER`] if none does.
     pub(super) sweep_at: Instant,
     pub(super) jitter: u32,
@@ -57,7 +57,10 @@ pub struct Dispatcher<S, L> {
 impl<S, L> Dispatcher<S, L> {
     /// A dispatcher over these slots and lanes, all of them [`Slot::EMPTY`] and [`Lane::CLOSED`]. At most
     /// 2³² − 2 slots and 65 535 lanes are used. `seed` feeds the jitter of the waits; any word will do.
-    pub const fn new(slots: S, lanes: L, limits: Limits, seed: u32) -> Self {
+    pub const fn new(slots: S, lanes: L, mut limits: Limits, seed: u32) -> Self {
+        if limits.in_flight == 0 {
+            limits.in_flight = 1;
+        }
         Self {
             window: Window::new(slots, lanes),
             limits,
@@ -71,7 +74,6 @@ impl<S, L> Dispatcher<S, L> {
             unrecorded: 0,
             suspects_flying: 0,
             answers: Answers::new(),
-            draining: false,
             sweep_at: Instant::NEVER,
             jitter: seed | 1,
         }
@@ -128,12 +130,12 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
     /// Whether [`Dispatcher::drain`] was called and no attempt is without a recorded outcome.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.draining && self.unrecorded == 0
+        self.limits.in_flight == 0 && self.unrecorded == 0
     }
 
     /// Whether so many outcomes wait for their record that no attempt may start.
     pub(super) fn records_are_behind(&self) -> bool {
-        self.unrecorded / 2 >= self.limits.in_flight.max(1)
+        self.unrecorded / 2 >= self.limits.in_flight
     }
 
     pub(super) fn slot(&self, index: u32) -> Slot {

@@ -150,7 +150,7 @@ where
 
     /// Starts no attempt any more. Those in flight end and are recorded as ever.
     pub fn drain(&mut self) {
-        self.draining = true;
+        self.limits.in_flight = 0;
     }
 }
 
@@ -226,7 +226,7 @@ where
     /// The next attempt to start now.
     #[must_use]
     pub fn poll_attempt(&mut self, now: Instant) -> Option<Attempt> {
-        if self.draining || self.flying >= self.limits.in_flight.max(1) || self.records_are_behind() {
+        if self.flying >= self.limits.in_flight || self.records_are_behind() {
             return None;
         }
         let shares = self.shares();
