@@ -57,10 +57,25 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    let key = auth::presented(request.headers()).ok_or(Error::Unauthorized)?;
-    let Some(scope) = app.scope_of(&key) else { return Err(refuse(&app, &request)) };
+    let scope = match scope(&app, request.headers()) {
+        Ok(scope) => scope,
+        Err(Stranger::NoKey) => return Err(Error::Unauthorized),
+        Err(Stranger::WrongKey) => return Err(refuse(&app, &request)),
+    };
     request.extensions_mut().insert(scope);
     Ok(next.run(request).await)
+}
+
+/// Somebody who may do nothing.
+pub(super) enum Stranger {
+    NoKey,
+    WrongKey,
+}
+
+/// What the key in these headers is good for.
+pub(super) fn scope(app: &App, headers: &HeaderMap) -> Result<Scope, Stranger> {
+    let key = auth::presented(headers).ok_or(Stranger::NoKey)?;
+    app.scope_of(&key).ok_or(Stranger::WrongKey)
 }
 
 /// The refusal of a wrong key, which counts against the address that it came from.

@@ -24,6 +24,7 @@ mod keys;
 mod legacy;
 mod metrics;
 mod reply;
+mod service;
 mod shape;
 mod signing_key;
 mod submit;
@@ -59,6 +60,7 @@ use crate::transport::Client;
 
 pub(crate) use answers::TwoEnds;
 pub use error::Error;
+pub use service::Service;
 pub use shape::Shape;
 
 /// What the API works with. Cheap to clone.
@@ -272,7 +274,7 @@ impl App {
 
 /// Every route of the API. Bodies are bounded here; slow clients and the number of connections are the
 /// server loop's concern.
-pub fn router(app: App) -> Router {
+fn router(app: App) -> Router {
     let keyed = Router::from(keyed()).route_layer(from_fn_with_state(app.clone(), caller::authenticate));
     let metrics = Router::from(metrics::routes());
     keyed

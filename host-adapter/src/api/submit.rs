@@ -2,7 +2,9 @@
 
 mod schema;
 
-use axum::extract::{RawQuery, Request, State};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
@@ -16,7 +18,10 @@ use super::form::{self, Form};
 use super::reply;
 use crate::ingest::{Item, Packing, Receipt, Rejection, Submission};
 use crate::metrics::Metrics;
+use crate::storage::Domain;
 
+/// Where events are submitted.
+pub(super) const ROUTE: &str = "/v3/{domain}/events";
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
@@ -43,10 +48,14 @@ const MAX_KEY: usize = 255;
 pub(super) async fn submit(
     State(app): State<App>,
     OfDomain(domain): OfDomain,
-    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, Error> {
-    let query = Form::from_query(query.as_deref().unwrap_or_default())?;
+    take(&app, &domain, request).await
+}
+
+/// Takes in what is submitted to this domain, by somebody who may do so.
+pub(super) async fn take(app: &App, domain: &Arc<Domain>, request: Request) -> Result<Response, Error> {
+    let query = Form::from_query(request.uri().query().unwrap_or_default())?;
     let partial = query.first("partial").map(yes_or_no("partial")).transpose()?.unwrap_or(false);
     let packing = packing(request.headers())?;
     let idempotency_key = idempotency_key(request.headers())?;
@@ -54,7 +63,7 @@ pub(super) async fn submit(
     let mut room = app.ingest().room(domain.name());
     let body = body::receive(request, limit, &mut room).await?;
     let submission = Submission { body, packing, idempotency_key, partial };
-    let submitted = app.ingest().submit(&domain, submission, room).await;
+    let submitted = app.ingest().submit(domain, submission, room).await;
     count(app.metrics(), &submitted);
     let receipt = submitted?;
     Ok(reply::raw(StatusCode::OK, render(&receipt, partial)))

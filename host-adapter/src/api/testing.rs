@@ -10,9 +10,8 @@ use axum::http::{Request, header, request};
 use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use tower::ServiceExt;
 
-use super::{App, Setup, router};
+use super::{App, Service, Setup, router};
 use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::{Config, Limits, Sources};
@@ -71,6 +70,7 @@ pub(super) const ROUTES: [(&str, &str); 42] = [
 /// An API with the domain `a.test`, the key `key-1` and the signing key `signing-1`.
 pub(super) struct Api {
     pub(super) app: App,
+    service: Service,
     router: Router,
     /// Held, so that the store has someone to tell.
     _inboxes: Vec<Inbox>,
@@ -158,7 +158,7 @@ impl Api {
         };
         change(&mut setup);
         let app = App::new(setup);
-        Self { router: router(app.clone()), app, _inboxes: inboxes }
+        Self { service: Service::new(app.clone()), router: router(app.clone()), app, _inboxes: inboxes }
     }
 
     pub(super) fn router(&self) -> &Router {
@@ -198,8 +198,7 @@ impl Api {
 
     /// The answer to a request as it is, its body not yet taken.
     pub(super) async fn response(&self, request: Request<Body>) -> Response {
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        response
+        self.service.answer(request).await
     }
 
     pub(super) async fn get(&self, path: &str) -> (u16, String) {

@@ -6,14 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::Request;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use hyper::body::{Frame, SizeHint};
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
+use hyper::Request;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::api::TwoEnds;
@@ -34,11 +31,11 @@ const TWO_ENDS_WITHIN: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Never; that is what the loop wants to hear.
-pub(super) async fn answer(
+pub(super) async fn answer<F: Future<Output = Response>>(
     within: Duration,
-    mut request: Request,
+    mut request: Request<Incoming>,
     two_ends: bool,
-    router: &TowerToHyperService<Router>,
+    answer: impl FnOnce(axum::extract::Request) -> F,
 ) -> Result<Response, Infallible> {
     // Such a client waits to be told, and may then send nothing.
     let sends_anyway = !request.headers().contains_key(header::EXPECT);
@@ -47,7 +44,7 @@ pub(super) async fn answer(
     }
     let (head, body) = request.into_parts();
     let body = Arriving::new(body, if two_ends { within.min(TWO_ENDS_WITHIN) } else { within });
-    let mut response = router.call(Request::from_parts(head, Body::new(body.clone()))).await?;
+    let mut response = answer(Request::from_parts(head, Body::new(body.clone()))).await;
     let complete = body.is_end_stream() || (sends_anyway && body.drained().await);
     if two_ends || !complete {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -60,16 +57,18 @@ pub(super) async fn answer(
 struct Arriving(Arc<Mutex<Inner>>);
 
 struct Inner {
-    body: Body,
+    body: Incoming,
     /// The body has said so: one of unknown length cannot tell before.
     ended: bool,
-    deadline: Pin<Box<Sleep>>,
+    until: Instant,
+    /// Set once something is missing: most bodies are there with the head.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Arriving {
-    fn new(body: Body, within: Duration) -> Self {
-        let deadline = Box::pin(sleep_until(Instant::now() + within));
-        Self(Arc::new(Mutex::new(Inner { body, ended: false, deadline })))
+    fn new(body: Incoming, within: Duration) -> Self {
+        let until = Instant::now() + within;
+        Self(Arc::new(Mutex::new(Inner { body, ended: false, until, deadline: None })))
     }
 
     /// Reads what is left; whether that was all there is.
@@ -102,9 +101,11 @@ impl hyper::body::Body for Arriving {
         let mut inner = self.inner();
         if let Poll::Ready(frame) = Pin::new(&mut inner.body).poll_frame(context) {
             inner.ended = frame.is_none();
-            return Poll::Ready(frame);
+            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
-        ready!(inner.deadline.as_mut().poll(context));
+        let until = inner.until;
+        let deadline = inner.deadline.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        ready!(deadline.as_mut().poll(context));
         let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not arrive in time");
         Poll::Ready(Some(Err(axum::Error::new(late))))
     }

@@ -5,16 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -40,14 +38,17 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(QUEUE)
 }
 
-/// Serves connections until `stop` turns true, then lets those that are under way finish, for at most half of the
+/// Serves connections, their requests answered by `answer`, until `stop` turns true, then lets those that are under way finish, for at most half of the
 /// drain deadline: the other half belongs to deliveries.
-pub(super) async fn serve(
+pub(super) async fn serve<A, F>(
     listener: TcpListener,
-    router: Router,
+    answer: A,
     config: config::Server,
     mut stop: watch::Receiver<bool>,
-) {
+) where
+    A: Fn(axum::extract::Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send,
+{
     let (within, last_answers) = (config.request_timeout, config.drain_deadline / 2);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = GracefulShutdown::new();
@@ -76,18 +77,18 @@ pub(super) async fn serve(
         let order = hangup.clone();
         let suspicion = Suspicion::default();
         let scanner = Scanner::new(suspicion.clone());
-        let router = TowerToHyperService::new(router.clone());
-        let answer = service_fn(move |request: Request<Incoming>| {
-            let (mut request, router) = (request.map(Body::new), router.clone());
+        let answer = answer.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let answer = answer.clone();
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(order.clone());
             let two_ends = suspicion.is_raised() && request.headers().contains_key(header::TRANSFER_ENCODING);
-            async move { arrival::answer(within, request, two_ends, &router).await }
+            async move { arrival::answer(within, request, two_ends, answer).await }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(within);
         let stream = Progress::new(stream, within).that_heeds(hangup, reset).that_shows(scanner);
-        let connection = http.serve_connection(TokioIo::new(stream), answer);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -112,7 +113,7 @@ fn reset(stream: &TcpStream) {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use axum::routing::get;
+    use axum::response::IntoResponse as _;
     use bytes::Bytes;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
@@ -139,14 +140,17 @@ mod tests {
     async fn an_answer_that_nobody_reads_is_let_go() {
         let gone = Arc::new(AtomicBool::new(false));
         let answer = Bytes::from_owner(Large(vec![0; 64 << 20], Arc::clone(&gone)));
-        let router = Router::new().route("/", get(async move || answer));
+        let answer = move |_| {
+            let answer = answer.clone();
+            async move { answer.into_response() }
+        };
         let defaults = Config::load(&Sources::default()).expect("defaults").server;
         let config = config::Server { request_timeout: Duration::from_millis(100), ..defaults };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let mut client =
             TcpStream::connect(listener.local_addr().expect("its address")).await.expect("a client");
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(listener, router, config, stopped));
+        let serving = tokio::spawn(serve(listener, answer, config, stopped));
         client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.expect("a request");
         sleep(Duration::from_millis(20)).await;
         stop.send(true).expect("a listener");

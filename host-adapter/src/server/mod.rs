@@ -30,7 +30,7 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::api::{App, Setup, router};
+use crate::api::{App, Service, Setup};
 use crate::bins::Bins;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -109,7 +109,12 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     let (stop_shards, shards_stop) = watch::channel(None);
     let shards = spawn_shards(config, &store, inboxes, &client, &app, &metrics, &shards_stop)?;
     let (stop, stopped) = watch::channel(false);
-    let serving = listener::serve(listener, router(app.clone()), config.server.clone(), stopped.clone());
+    let api = Service::new(app.clone());
+    let answer = move |request| {
+        let api = api.clone();
+        async move { api.answer(request).await }
+    };
+    let serving = listener::serve(listener, answer, config.server.clone(), stopped.clone());
     let upkeep = upkeep::run(store.clone(), config.storage.retention, client, stopped);
     let legacy_urls = store.directory().legacy_urls();
     info!(%addr, shards = shards.len(), legacy_urls, "listening");
