@@ -19,6 +19,7 @@ pub mod metrics;
 mod pretty;
 mod private;
 pub mod samples;
+mod scheduling;
 pub mod secrets;
 pub mod server;
 pub mod shard;

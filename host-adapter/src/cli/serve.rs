@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::failure::Failure;
 use super::server_args::ServerArgs;
 use crate::config::{Config, Profile};
+use crate::scheduling::behind_this_thread;
 use crate::server::{self, Running};
 use crate::telemetry;
 
@@ -31,11 +32,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
-/// By how much the API's threads stand behind the others, in steps of `nice`.
-#[cfg(target_os = "linux")]
-const BEHIND: i32 = 10;
-
-/// Runs a server on the runtime of its API; shards have threads of their own. Returns when the server has
+/// Runs a server on the runtime of its API, whose threads stand behind those that this one starts: the store's, and the
+/// shards'. Returns when the server has
 /// stopped, whatever its runtime's threads still wait for: name lookups, most likely.
 pub(super) fn block_on(server: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().enable_all().on_thread_start(behind_this_thread()).build();
@@ -43,19 +41,6 @@ pub(super) fn block_on(server: impl Future<Output = Result<(), Failure>>) -> Res
     let ended = runtime.block_on(server);
     runtime.shutdown_background();
     ended
-}
-
-/// What has a thread leave the processors to those that store and deliver, where they are too few for all. Otherwise
-/// more would be accepted than goes out, and what has to wait on the disk costs more than what goes out at once. The
-/// store and the shards are started by this thread, and keep its priority.
-fn behind_this_thread() -> impl Fn() + Send + Sync {
-    // Linux alone has priorities of threads. Where they are refused, all are equals.
-    #[cfg(target_os = "linux")]
-    let behind = rustix::process::getpriority_process(None).unwrap_or_default() + BEHIND;
-    move || {
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, behind);
-    }
 }
 
 /// Completes at the first SIGTERM or SIGINT; the second one ends the process.
@@ -106,6 +91,8 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::scheduling::BEHIND;
 
     #[test]
     #[cfg(target_os = "linux")]

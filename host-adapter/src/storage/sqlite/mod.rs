@@ -82,7 +82,7 @@ use super::{
     window::{Limits, Window},
 };
 use crate::{
-    private,
+    private, scheduling,
     secrets::{MasterKey, Secret},
 };
 
@@ -219,7 +219,10 @@ impl Sqlite {
         };
         thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                scheduling::in_batches();
+                writer.run();
+            })
             .map_err(OpenCause::Thread)?;
         Ok((Self { inner: Arc::new(inner) }, inboxes))
     }
