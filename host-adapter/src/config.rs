@@ -125,7 +125,7 @@ pub struct Delivery {
     pub window_per_endpoint: u16,
     /// A longer wait leaves the window.
     pub keep: Millis,
-    /// Threads that deliver.
+    /// Threads that deliver, if [`Delivery::in_flight`] is enough for so many.
     pub shards: u16,
     /// What 410 means.
     pub gone: Gone,
@@ -274,7 +274,25 @@ impl Domains {
     }
 }
 
+/// Attempts in flight that a shard has room for at least: with fewer, endpoints that fail leave no place to others.
+const LEAST_IN_FLIGHT: u16 = 4;
+
 impl Delivery {
+    /// Threads that deliver: no more than have at least four attempts in flight each, and as many as one endpoint may
+    /// have.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        let enough = self.in_flight_per_endpoint.max(LEAST_IN_FLIGHT);
+        usize::from(self.shards.min(self.in_flight / enough).max(1))
+    }
+
+    /// Attempts in flight of the shard with this number, from 0: together they have all.
+    #[must_use]
+    pub fn in_flight_of(&self, shard: usize) -> u32 {
+        let (all, shards) = (usize::from(self.in_flight), self.shards());
+        u32::try_from(all / shards + usize::from(shard < all % shards)).unwrap_or(u32::MAX)
+    }
+
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         let in_flight = layers.number("delivery.in_flight", 1..=65_535)?;
         let window = layers.number("delivery.window", 1..=65_535)?;

@@ -18,14 +18,17 @@ pub(crate) fn behind_this_thread() -> impl Fn() + Send + Sync {
     }
 }
 
-/// Has this thread take no processor from another one when it has something to do again, but wait until one is free.
+/// Has this thread take no processor from another one at once when it has something to do again, but wait for its turn.
 /// Whoever is at work then goes on to hand more to it, and it does more at a time; where a processor is free, nothing
-/// changes.
+/// changes. A policy that somebody has given this process stays.
 pub(crate) fn in_batches() {
     #[cfg(target_os = "linux")]
     {
-        use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, set_scheduler};
-        let _ = set_scheduler(Pid::current_thread(), Scheduler::SCHED_BATCH, SchedulerParams { priority: 0 });
+        use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, get_scheduler, set_scheduler};
+        let this = Pid::current_thread();
+        if matches!(get_scheduler(this), Ok(Scheduler::SCHED_NORMAL)) {
+            let _ = set_scheduler(this, Scheduler::SCHED_BATCH, SchedulerParams { priority: 0 });
+        }
     }
 }
 

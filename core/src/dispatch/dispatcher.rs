@@ -47,7 +47,8 @@ pub struct Dispatcher<S, L> {
     pub(super) flying: u32,
     /// Attempts whose outcome is not recorded yet, `flying` among them.
     pub(super) unrecorded: u32,
-    pub(super) suspects_flying: u32,
+    /// Those of the unrecorded that took off while their lane was suspect.
+    pub(super) suspects: u32,
     pub(super) answers: Answers,
     /// When the oldest delivery that waits behind a probe runs out of schedule; [`Instant::NEVER`] if none does.
     pub(super) sweep_at: Instant,
@@ -72,7 +73,7 @@ impl<S, L> Dispatcher<S, L> {
             down: LaneQueue::new(Ring::Down),
             flying: 0,
             unrecorded: 0,
-            suspects_flying: 0,
+            suspects: 0,
             answers: Answers::new(),
             sweep_at: Instant::NEVER,
             jitter: seed | 1,
@@ -112,13 +113,13 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
         self.lane(lane.0).held
     }
 
-    /// Whether the lane has a delivery ready that may not start, while outcomes of its attempts wait for their
-    /// record: recording them soon lets it go on, or keeps it going.
+    /// Whether outcomes are to be recorded soon: the lane has a delivery ready that may not start, and outcomes that wait
+    /// for their record; or so many wait in all that no lane may start one.
     #[must_use]
     pub fn awaits_record(&self, lane: LaneId) -> bool {
         let lane = self.lane(lane.0);
-        let held_up = self.records_are_behind() || lane.wants(&self.answers).is_none();
-        lane.head != NIL && lane.unrecorded > lane.flying && held_up
+        let waits = lane.head != NIL && lane.unrecorded > lane.flying && lane.wants(&self.answers).is_none();
+        waits || self.records_are_behind()
     }
 
     /// The health of the lane's endpoint.

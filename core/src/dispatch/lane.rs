@@ -77,6 +77,8 @@ impl Lane {
         flags: 0,
     };
 
+    /// The largest cap, of which the double can be counted.
+    const MOST: u16 = u16::MAX / 2;
     const MEMBERSHIPS: u8 = (1 << Ring::COUNT) - 1;
     const OPEN: u8 = 1 << 5;
     const PAUSED: u8 = 1 << 6;
@@ -85,6 +87,7 @@ impl Lane {
     /// Opens a closed lane. Memberships in rings survive: a ring drops what is no longer eligible.
     pub(super) const fn open(&mut self, health: Health, cap: u16) {
         let cap = if cap == 0 { 1 } else { cap };
+        let cap = if cap > Self::MOST { Self::MOST } else { cap };
         let memberships = self.flags & Self::MEMBERSHIPS;
         self.head = NIL;
         self.tail = NIL;

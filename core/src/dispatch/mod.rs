@@ -31,8 +31,8 @@
 //! # Fairness
 //! Lanes with a ready delivery form three rings, each served round robin: *up* and answering, *up* but silent, and
 //! *suspect* (the last attempt failed, or none was made yet). The rings take turns. A suspect lane has one attempt in
-//! flight, the next one once its outcome is recorded, and all suspects together at most three quarters of all, so that dead endpoints never take the room of
-//! healthy ones.
+//! flight and the next one once that is recorded, and all suspects together have at most three quarters of all, in flight
+//! or not recorded yet, so that dead endpoints never take the room of healthy ones.
 //!
 //! Endpoints that are up and stop answering all at once are not suspect before their first attempt fails. So a lane
 //! that is up is *silent* when it has not answered since it opened or failed, or not lately, and all silent and suspect

@@ -18,7 +18,7 @@ where
     L: AsRef<[Lane]> + AsMut<[Lane]>,
 {
     /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight, and as many again whose outcome
-    /// is being recorded (0 counts as 1).
+    /// is being recorded (0 counts as 1, and more than 32 767 as that).
     ///
     /// # Errors
     /// [`Full`] when every lane is open.
@@ -185,8 +185,10 @@ where
         }
         if slot.is_unrecorded() {
             self.edit(ticket.index, Slot::forget_attempt);
-            self.edit_lane(slot.lane, |lane| lane.unrecorded = lane.unrecorded.saturating_sub(1));
-            self.unrecorded = self.unrecorded.saturating_sub(1);
+            // Each was counted when it took off: none of these is 0.
+            self.edit_lane(slot.lane, |lane| lane.unrecorded = lane.unrecorded.wrapping_sub(1));
+            self.unrecorded = self.unrecorded.wrapping_sub(1);
+            self.suspects = self.suspects.wrapping_sub(u32::from(slot.took_off_suspect()));
         }
         match slot.end() {
             End::Kept => self.make_waiting(ticket.index),
@@ -370,14 +372,14 @@ where
         let most = self.limits.in_flight;
         let missing = self.answers.missing(self.flying);
         let silent = missing < (most - most / 8).max(1);
-        Shares { silent, suspects: silent && self.suspects_flying < (most / 4 * 3).max(1) }
+        Shares { silent, suspects: silent && self.suspects < (most / 4 * 3).max(1) }
     }
 
     /// One more is in flight.
     fn take_off(&mut self, id: u16, suspect: bool) {
         self.flying += 1;
         self.unrecorded += 1;
-        self.suspects_flying += u32::from(suspect);
+        self.suspects += u32::from(suspect);
         let most = self.limits.in_flight;
         let answers = &mut self.answers;
         self.window.edit_lane(id, |lane| {
@@ -390,7 +392,6 @@ where
     fn land(&mut self, slot: Slot) {
         let all_were_taken = self.flying >= self.limits.in_flight;
         self.flying = self.flying.saturating_sub(1);
-        self.suspects_flying = self.suspects_flying.saturating_sub(u32::from(slot.took_off_suspect()));
         let answers = &mut self.answers;
         self.window.edit_lane(slot.lane, |lane| answers.end(lane, all_were_taken));
     }

@@ -103,6 +103,25 @@ fn every_key_is_an_environment_variable() {
 }
 
 #[test]
+fn there_are_no_more_shards_than_have_enough_attempts_in_flight() {
+    for (shards, in_flight, of_endpoint, parts) in [
+        (2, 256, 8, &[128, 128][..]),
+        (3, 256, 8, &[86, 85, 85]),
+        (2, 256, 256, &[256]),
+        (2, 1, 1, &[1]),
+        (8, 9, 1, &[5, 4]),
+    ] {
+        let file = file(&format!(
+            "[delivery]\nshards = {shards}\nin_flight = {in_flight}\nin_flight_per_endpoint = {of_endpoint}"
+        ));
+        let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+        let delivery = Config::load(&sources).unwrap().delivery;
+        let each: Vec<_> = (0..delivery.shards()).map(|shard| delivery.in_flight_of(shard)).collect();
+        assert_eq!(each, parts, "{shards} shards, {in_flight} in flight, {of_endpoint} of an endpoint");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
     let file = file("[delivery]\nshards = 2\nin_flight = 20\nwindow = 2000");
     let mut sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };

@@ -38,8 +38,8 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(QUEUE)
 }
 
-/// Serves connections, their requests answered by `answer`, until `stop` turns true, then lets those that are under way finish, for at most half of the
-/// drain deadline: the other half belongs to deliveries.
+/// Serves connections, their requests answered by `answer`, until `stop` turns true; then lets those that are under way
+/// finish, for at most half of the drain deadline: the other half belongs to deliveries.
 pub(super) async fn serve<A, F>(
     listener: TcpListener,
     answer: A,

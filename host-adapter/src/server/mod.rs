@@ -242,7 +242,7 @@ fn open_store(config: &Config) -> Result<(Store, Vec<Inbox>), Error> {
     }
     let master = keys::master(config).map_err(KeysError::from)?;
     let settings = Settings {
-        shards: usize::from(config.delivery.shards),
+        shards: config.delivery.shards(),
         quota: u32::from(config.delivery.window_per_endpoint),
         window: config.delivery.window.into(),
         max_pending: config.storage.max_pending,
@@ -303,14 +303,13 @@ fn spawn_shards(
     metrics: &Metrics,
     stop: &watch::Receiver<Option<Instant>>,
 ) -> Result<Vec<thread::JoinHandle<()>>, Error> {
-    let count = inboxes.len().max(1);
     let delivery = &config.delivery;
     let policy = Policy {
         limits: Limits {
             schedule: delivery.schedule,
             deadline: delivery.deadline.plus(GRACE),
             keep: delivery.keep,
-            in_flight: (u32::from(delivery.in_flight) / u32::try_from(count).unwrap_or(1)).max(1),
+            in_flight: delivery.in_flight.into(),
             quota: u32::from(delivery.window_per_endpoint),
         },
         window: delivery.window,
@@ -321,7 +320,8 @@ fn spawn_shards(
     let mut shards = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
-        let (policy, metrics) = (policy.clone(), metrics.clone());
+        let (mut policy, metrics) = (policy.clone(), metrics.clone());
+        policy.limits.in_flight = delivery.in_flight_of(index);
         let part = Part::new("delivery", app);
         let seed = u32::from_le_bytes(crate::entropy::bytes());
         let runtime =

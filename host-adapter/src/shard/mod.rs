@@ -153,8 +153,8 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
             if give_up.is_some_and(|at| at <= time::Instant::now()) {
                 warn!(
                     shard = self.index,
-                    attempts = self.dispatcher.in_flight(),
-                    "stopped with attempts in flight"
+                    attempts = self.dispatcher.unrecorded(),
+                    "stopped with attempts whose outcome is not recorded"
                 );
                 break;
             }

@@ -78,10 +78,13 @@ impl Endpoint {
         self.id
     }
 
-    /// The shard, of so many, that makes its attempts. `shards` is at least 1.
+    /// The shard, of so many, that makes its attempts. `shards` is at least 1. Ids by whatever step, such as those of a
+    /// busy and a quiet endpoint for each customer, are spread over all: by the golden ratio.
     #[must_use]
     pub fn shard(&self, shards: usize) -> usize {
-        self.id as usize % shards.max(1)
+        const GOLDEN: u32 = 0x9e37_79b9;
+        let place = u64::from(self.id.wrapping_mul(GOLDEN));
+        ((place * shards.max(1) as u64) >> 32) as usize
     }
 
     /// Where attempts go.
@@ -277,6 +280,18 @@ mod tests {
             let url = EndpointUrl::new(url);
             assert_eq!(url.shown(), shown);
             assert_eq!(format!("{url:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn endpoints_are_spread_over_the_shards_whatever_the_step_between_their_ids() {
+        let endpoint =
+            |id| Endpoint::new(id, EndpointUrl::new("https://a.test/"), Secret::new("s"), Health::Up);
+        for (shards, step) in [(1, 1), (2, 1), (2, 2), (2, 4), (3, 1), (3, 3), (4, 1), (4, 2), (4, 6)] {
+            let mut held = vec![0; shards];
+            (0..120).for_each(|n| held[endpoint(1 + n * step).shard(shards)] += 1);
+            let fair = 120 / shards;
+            assert!(held.iter().all(|one| (fair * 4 / 5..=fair * 6 / 5).contains(one)), "{step}: {held:?}");
         }
     }
 }

@@ -219,6 +219,26 @@ fn a_suspect_lane_waits_for_the_record_of_its_one_attempt() {
 }
 
 #[test]
+fn suspects_whose_outcomes_are_not_recorded_leave_room_for_the_healthy() {
+    let mut world = World::new(Limits { in_flight: 4, ..kept() });
+    for _ in 0..8 {
+        let dead = world.lane(Health::UNPROVEN);
+        world.enqueue(1000..1001, dead);
+    }
+    let now = world.at();
+    let mut failed = 0;
+    while let Some(attempt) = world.dispatcher.poll_attempt(now) {
+        world.dispatcher.handle_outcome(now, attempt.ticket, status(500).unwrap()).unwrap();
+        let _recording = world.dispatcher.poll_record(now).unwrap();
+        failed += 1;
+    }
+    assert_eq!(failed, 3, "three quarters of four");
+    let healthy = world.lane(Health::Up);
+    world.enqueue(0..1, healthy);
+    assert!(world.dispatcher.poll_attempt(now).is_some());
+}
+
+#[test]
 fn a_drained_dispatcher_has_everything_recorded() {
     let mut world = World::new(kept());
     let lane = world.lane(Health::Up);

@@ -20,6 +20,7 @@ enum Place {
     /// Being recorded. `then` is what the record leaves behind.
     Recording {
         counted: bool,
+        suspect: bool,
         then: Then,
     },
 }
@@ -298,7 +299,7 @@ impl Rig {
                 self.limits.schedule.attempts() > 1 && !self.probes(lane),
                 "exhausted while a probe is out"
             );
-            let counted = Place::Recording { counted: false, then: Then::Leave };
+            let counted = Place::Recording { counted: false, suspect: false, then: Then::Leave };
             let id = delivery.lane;
             let delivery = self.deliveries.get_mut(&record.key).unwrap();
             delivery.place = counted;
@@ -405,18 +406,17 @@ impl Rig {
 
     /// The lanes that may be served, and from which ring.
     fn eligible(&self) -> Vec<(LaneId, Ring)> {
-        let (places, suspects) = (self.limits.in_flight as usize, self.flying(|suspect| suspect));
+        let (places, suspects) = (self.limits.in_flight as usize, self.unrecorded(is_suspect));
         if self.flying(|_| true) >= places || self.unrecorded(|_| true) >= 2 * places {
             return Vec::new();
         }
         let most = (self.limits.in_flight / 4 * 3).max(1) as usize;
-        let silent = |d: &&Delivery| flies(d).is_some() && !self.answers(d.lane);
-        let silent = self.deliveries.values().filter(silent).count();
+        let silent = self.flying(|d| !self.answers(d.lane));
         let some_may_be_silent = silent < (self.limits.in_flight - self.limits.in_flight / 8) as usize;
         let mut eligible = Vec::new();
         for (id, lane) in &self.lanes {
             let Some(head) = lane.ready.front() else { continue };
-            let flying = self.deliveries.values().filter(|d| d.lane == *id && flies(d).is_some()).count();
+            let flying = self.flying(|d| d.lane == *id);
             let unrecorded = self.unrecorded(|d| d.lane == *id);
             let may = match lane.health {
                 Health::Up => flying < usize::from(lane.window) && unrecorded < 2 * usize::from(lane.cap),
@@ -493,7 +493,7 @@ impl Rig {
         let spared = probes && lane.probe == Some(key);
         delivery.attempts -= u8::from(spared);
         assert_eq!((record.key, attempts, health), (key, delivery.attempts, lane.health));
-        assert!(flies(delivery).is_some(), "{:?}", delivery.place);
+        let Place::Flying { suspect } = delivery.place else { panic!("{:?}", delivery.place) };
         let mut then = Then::Leave;
         match (outcome, record.verdict) {
             (Outcome::Acknowledged, verdict) => assert_eq!(verdict, Verdict::Acknowledged),
@@ -541,7 +541,7 @@ impl Rig {
         if then != Then::Wait && lane.probe == Some(key) {
             lane.probe = None;
         }
-        delivery.place = Place::Recording { counted: true, then };
+        delivery.place = Place::Recording { counted: true, suspect, then };
         delivery.ticket = Some(ticket);
     }
 
@@ -623,7 +623,7 @@ impl Rig {
         if lane.probe == Some(key) {
             lane.probe = None;
         }
-        delivery.place = Place::Recording { counted: false, then: Then::Leave };
+        delivery.place = Place::Recording { counted: false, suspect: false, then: Then::Leave };
         delivery.ticket = Some(record.ticket);
     }
 
@@ -697,9 +697,9 @@ impl Rig {
         self.deliveries.values().filter(unrecorded).count()
     }
 
-    /// Attempts under way, among the suspects or not.
-    fn flying(&self, of: impl Fn(bool) -> bool) -> usize {
-        self.deliveries.values().filter_map(flies).filter(|suspect| of(*suspect)).count()
+    /// Attempts under way.
+    fn flying(&self, of: impl Fn(&Delivery) -> bool) -> usize {
+        self.deliveries.values().filter(|d| matches!(d.place, Place::Flying { .. }) && of(d)).count()
     }
 
     fn lane_ids(&self) -> Vec<LaneId> {
@@ -724,7 +724,7 @@ impl Rig {
     }
 }
 
-/// Whether the delivery is in flight, and among the suspects.
-fn flies(delivery: &Delivery) -> Option<bool> {
-    if let Place::Flying { suspect } = delivery.place { Some(suspect) } else { None }
+/// Whether the attempt took off while its lane was suspect.
+fn is_suspect(delivery: &Delivery) -> bool {
+    matches!(delivery.place, Place::Flying { suspect: true } | Place::Recording { suspect: true, .. })
 }

@@ -158,7 +158,7 @@ impl<'p> Contract<'p> {
         let unrecorded = of(&|open| open.endpoint == endpoint);
         let flying = of(&|open| open.endpoint == endpoint && open.judged.is_none());
         let all_flying = of(&|open| open.judged.is_none());
-        let suspects = of(&|open| open.suspect && open.judged.is_none());
+        let suspects = of(&|open| open.suspect);
         let most = match known.successes {
             _ if suspect => 1,
             Some(successes) => usize::from(self.plan.cap).min(1 + successes as usize),
@@ -179,7 +179,7 @@ impl<'p> Contract<'p> {
             self.violated(now, format_args!("{unrecorded} and in all {all} without a record, and one more"));
         }
         if suspect && suspects >= (limits.in_flight as usize / 4 * 3).max(1) {
-            self.violated(now, format_args!("{suspects} suspects in flight, and one more"));
+            self.violated(now, format_args!("{suspects} suspects, and one more"));
         }
         self.open.insert(key, (ticket, Open { key, endpoint, suspect, began: now, judged: None }));
     }
