@@ -28,7 +28,7 @@ fn gaps(requests: &[Request]) -> Vec<Duration> {
 
 /// Whether each wait is its step and at most a tenth more, as far as a test can tell.
 fn assert_on_schedule(requests: &[Request], attempt: Duration) {
-    assert_eq!(requests.len(), STEPS.len() + 1);
+    assert_eq!(requests.len(), STEPS.len() + 1, "{requests:?}");
     for (gap, step) in gaps(requests).into_iter().zip(STEPS) {
         assert!(gap + RESOLUTION >= step, "{gap:?} is earlier than {step:?}");
         assert!(gap <= step * 11 / 10 + attempt + SLACK, "{gap:?} is later than {step:?}");
