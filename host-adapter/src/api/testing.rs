@@ -1,4 +1,4 @@
-//! What the tests of the API share: the router over a store in memory, asked without a socket.
+//! What the tests of the API share: the API over a store in memory, asked without a socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,6 @@ pub(super) const ROUTES: [(&str, &str); 42] = [
 pub(super) struct Api {
     pub(super) app: App,
     service: Service,
-    router: Router,
     /// Held, so that the store has someone to tell.
     _inboxes: Vec<Inbox>,
 }
@@ -158,11 +157,11 @@ impl Api {
         };
         change(&mut setup);
         let app = App::new(setup);
-        Self { service: Service::new(app.clone()), router: router(app.clone()), app, _inboxes: inboxes }
+        Self { service: Service::new(app.clone()), app, _inboxes: inboxes }
     }
 
-    pub(super) fn router(&self) -> &Router {
-        &self.router
+    pub(super) fn router(&self) -> Router {
+        router(self.app.clone())
     }
 
     /// The answer to a request with the key.

@@ -33,8 +33,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Runs a server on the runtime of its API, whose threads stand behind those that this one starts: the store's, and the
-/// shards'. Returns when the server has
-/// stopped, whatever its runtime's threads still wait for: name lookups, most likely.
+/// shards'. Returns when the server has stopped, whatever its runtime's threads still wait for: name lookups, most
+/// likely.
 pub(super) fn block_on(server: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().enable_all().on_thread_start(behind_this_thread()).build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("no threads for the server: {error}")))?;

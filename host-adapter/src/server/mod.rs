@@ -109,9 +109,9 @@ pub async fn start(config: &Config) -> Result<Running, Error> {
     let (stop_shards, shards_stop) = watch::channel(None);
     let shards = spawn_shards(config, &store, inboxes, &client, &app, &metrics, &shards_stop)?;
     let (stop, stopped) = watch::channel(false);
-    let api = Service::new(app.clone());
+    let api = Arc::new(Service::new(app.clone()));
     let answer = move |request| {
-        let api = api.clone();
+        let api = Arc::clone(&api);
         async move { api.answer(request).await }
     };
     let serving = listener::serve(listener, answer, config.server.clone(), stopped.clone());
@@ -304,12 +304,12 @@ fn spawn_shards(
     stop: &watch::Receiver<Option<Instant>>,
 ) -> Result<Vec<thread::JoinHandle<()>>, Error> {
     let delivery = &config.delivery;
-    let policy = Policy {
+    let policy_of = |shard| Policy {
         limits: Limits {
             schedule: delivery.schedule,
             deadline: delivery.deadline.plus(GRACE),
             keep: delivery.keep,
-            in_flight: delivery.in_flight.into(),
+            in_flight: delivery.in_flight_of(shard),
             quota: u32::from(delivery.window_per_endpoint),
         },
         window: delivery.window,
@@ -320,8 +320,7 @@ fn spawn_shards(
     let mut shards = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let (store, client, stop) = (store.clone(), Arc::clone(client), stop.clone());
-        let (mut policy, metrics) = (policy.clone(), metrics.clone());
-        policy.limits.in_flight = delivery.in_flight_of(index);
+        let (policy, metrics) = (policy_of(index), metrics.clone());
         let part = Part::new("delivery", app);
         let seed = u32::from_le_bytes(crate::entropy::bytes());
         let runtime =

@@ -239,21 +239,6 @@ fn suspects_whose_outcomes_are_not_recorded_leave_room_for_the_healthy() {
 }
 
 #[test]
-fn a_drained_dispatcher_has_everything_recorded() {
-    let mut world = World::new(kept());
-    let lane = world.lane(Health::Up);
-    world.enqueue(0..1, lane);
-    let now = world.at();
-    let attempt = world.dispatcher.poll_attempt(now).unwrap();
-    world.dispatcher.drain();
-    world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
-    let record = world.dispatcher.poll_record(now).unwrap();
-    assert!(!world.dispatcher.is_drained());
-    world.dispatcher.handle_recorded(record.ticket).unwrap();
-    assert!(world.dispatcher.is_drained());
-}
-
-#[test]
 fn a_late_answer_finds_nobody() {
     let mut world = World::new(kept());
     let lane = world.lane(Health::Up);
@@ -440,7 +425,7 @@ fn an_endpoint_that_went_down_at_full_speed_comes_back_slowly_too() {
 }
 
 #[test]
-fn draining_starts_nothing_and_finishes_what_flies() {
+fn draining_starts_nothing_and_ends_when_what_flies_is_recorded() {
     let mut world = World::new(kept());
     let lane = world.lane(Health::Up);
     world.enqueue(0..20, lane);
@@ -450,7 +435,9 @@ fn draining_starts_nothing_and_finishes_what_flies() {
     assert_eq!(world.dispatcher.poll_attempt(now), None);
     assert!(!world.dispatcher.is_drained());
     world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
-    world.record();
+    let record = world.dispatcher.poll_record(now).unwrap();
+    assert!(!world.dispatcher.is_drained());
+    world.dispatcher.handle_recorded(record.ticket).unwrap();
     assert!(world.dispatcher.is_drained());
     assert_eq!(world.dispatcher.held(lane), 19);
 }

@@ -43,7 +43,7 @@ async fn every_route_is_described() {
     let api = Api::new().await;
     let document = document(&api).await;
     let described = described(&document);
-    let paths = paths(api.router());
+    let paths = paths(&api.router());
     assert!(paths.len() > 9, "{paths:?}");
     // A bin takes any method; it is described by one of them.
     let any = "/bins/{id}/in";
