@@ -6,9 +6,12 @@
 //! leave a part to look into. What is of no event any more is left out. Where nothing comes for a while, it goes on until
 //! nothing is left to be done.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    chunk,
     facts::Fact,
     parts::{self, Chunks, Part, PartId, State, seq},
 };
@@ -26,7 +29,7 @@ const LEVELS: usize = LAST_LEVEL as usize;
 const FACTS: usize = 128;
 /// A step for every so many facts that come, this part of a round. A step moves those of five parts, so that merging, three
 /// times for each fact, keeps ahead of them.
-const PACE: usize = 128;
+const PACE: usize = 96;
 /// Chunks of a part that is gone that one step removes.
 const CHUNKS: i64 = 128;
 
@@ -146,9 +149,10 @@ impl Target {
         let (mut facts, mut taken) = (Vec::new(), 0);
         // Where the parts have different terms, the next ones of one come before all others.
         let ended = loop {
-            let (next, until) = self.next(connection, parts, count)?;
+            let (mut next, until) = self.next(connection, parts, count)?;
             taken += next.len();
-            facts.extend(next.into_iter().filter(|(.., position)| position.seq >= oldest));
+            next.retain(|(.., position)| position.seq >= oldest);
+            facts.append(&mut next);
             self.reached = until.or(self.reached);
             if until.is_none() || taken >= TOGETHER * count {
                 break until.is_none();
@@ -178,14 +182,15 @@ impl Target {
         parts: &[Part],
         count: usize,
     ) -> rusqlite::Result<(Vec<Fact>, Option<Fact>)> {
-        let (mut facts, mut until) = (Vec::new(), None);
+        let mut facts = Vec::with_capacity(TOGETHER * (count + chunk::MOST));
+        let mut until = None;
         for part in self.sources(parts) {
-            let (next, ended) = after(&Chunks { connection, part: part.id }, self.reached, count)?;
+            let before = facts.len();
+            let ended = take_after(&Chunks { connection, part: part.id }, self.reached, count, &mut facts)?;
             // Behind the last fact taken from one part others may have facts that come before its next one.
-            if let Some(&last) = next.last().filter(|_| !ended) {
+            if let Some(&last) = facts.get(before..).and_then(<[_]>::last).filter(|_| !ended) {
                 until = Some(until.map_or(last, |until: Fact| until.min(last)));
             }
-            facts.extend(next);
         }
         facts.retain(|fact| until.is_none_or(|until| *fact <= until));
         // The parts are sorted: this is a merge.
@@ -209,32 +214,23 @@ fn oldest_of(level: u8, parts: &[Part]) -> Option<(Seq, Seq)> {
     Some((oldest.above, newest.upto))
 }
 
-/// The next facts of a part, and whether those are the last.
-fn after(chunks: &Chunks<'_>, reached: Option<Fact>, count: usize) -> rusqlite::Result<(Vec<Fact>, bool)> {
-    let mut facts = Vec::new();
-    let mut next = match reached {
-        Some(reached) => chunks.at(reached)?,
-        None => chunks.first()?,
-    };
-    let mut last = reached;
-    loop {
-        if let Some(chunk) = next {
-            let all = chunk.facts()?;
-            let from = reached.map_or(0, |reached| all.partition_point(|fact| *fact <= reached));
-            facts.extend_from_slice(all.get(from..).unwrap_or_default());
-            last = all.last().copied().max(last);
-        }
-        if facts.len() >= count {
-            return Ok((facts, false));
-        }
-        next = match last {
-            Some(last) => chunks.behind(last)?,
-            None => None,
-        };
-        if next.is_none() {
-            return Ok((facts, true));
-        }
-    }
+/// Takes the next facts of a part, this many or some more; whether there are no others.
+fn take_after(
+    chunks: &Chunks<'_>,
+    reached: Option<Fact>,
+    count: usize,
+    facts: &mut Vec<Fact>,
+) -> rusqlite::Result<bool> {
+    let enough = facts.len() + count;
+    chunks.visit_from(reached, |chunk| {
+        chunk.visit(|fact| {
+            if reached.is_none_or(|reached| fact > reached) {
+                facts.push(fact);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(if facts.len() < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })
 }
 
 /// Marks the parts that say nothing of any event from the oldest one on.

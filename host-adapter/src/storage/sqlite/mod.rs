@@ -37,6 +37,7 @@ mod steps;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod varint;
 mod webhooks;
 mod writer;
 

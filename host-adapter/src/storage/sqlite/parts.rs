@@ -5,7 +5,9 @@
 //! are few, since [`merge`](super::merge) makes large ones of small ones. Facts are not taken out when their event goes: one
 //! that is older than all events says nothing, and a part of none but these is gone.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::{
     chunk::{Chunk, pack},
@@ -146,12 +148,6 @@ pub(super) struct Chunks<'c> {
 }
 
 impl Chunks<'_> {
-    /// The first chunk.
-    pub(super) fn first(&self) -> rusqlite::Result<Option<Chunk>> {
-        let least = Position { timestamp: i64::MIN, seq: 0 };
-        self.behind((0, Term(i64::MIN), least))
-    }
-
     /// The last fact of all.
     pub(super) fn last(&self) -> rusqlite::Result<Option<Fact>> {
         let greatest = Position { timestamp: i64::MAX, seq: Seq::MAX };
@@ -174,20 +170,50 @@ impl Chunks<'_> {
         self.find("<", "DESC", fact)
     }
 
-    fn find(
+    /// Goes through the chunks in order, from where this fact stands or from the first one, until it is told to stop;
+    /// whether there are no more.
+    pub(super) fn visit_from(
         &self,
-        compared: &str,
-        order: &str,
-        (domain, Term(term), Position { timestamp, seq }): Fact,
-    ) -> rusqlite::Result<Option<Chunk>> {
-        let mut find = self.connection.prepare_cached(&format!(
+        fact: Option<Fact>,
+        mut see: impl FnMut(&Chunk) -> rusqlite::Result<ControlFlow<()>>,
+    ) -> rusqlite::Result<bool> {
+        let begun = fact.map(|fact| self.at(fact)).transpose()?.flatten();
+        if let Some(chunk) = &begun
+            && see(chunk)?.is_break()
+        {
+            return Ok(false);
+        }
+        let mut behind = self.connection.prepare_cached(&Self::select(">", "ASC"))?;
+        let mut behind = behind.query(self.place(begun.map_or(LEAST, |chunk| chunk.first)))?;
+        while let Some(row) = behind.next()? {
+            if see(&Chunk::of_row(row)?)?.is_break() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn find(&self, compared: &str, order: &str, fact: Fact) -> rusqlite::Result<Option<Chunk>> {
+        let find = Self::select(compared, order) + " LIMIT 1";
+        self.connection.prepare_cached(&find)?.query_row(self.place(fact), Chunk::of_row).optional()
+    }
+
+    /// The chunks that begin before or behind a [place](Self::place), in this order.
+    fn select(compared: &str, order: &str) -> String {
+        format!(
             "SELECT domain, term, timestamp, seq, more FROM chunk INDEXED BY chunk_first
              WHERE part = ? AND (domain, term, timestamp, seq) {compared} (?, ?, ?, ?)
-             ORDER BY domain {order}, term {order}, timestamp {order}, seq {order} LIMIT 1"
-        ))?;
-        find.query_row(params![self.part, domain, term, timestamp, number(seq)], Chunk::of_row).optional()
+             ORDER BY domain {order}, term {order}, timestamp {order}, seq {order}"
+        )
+    }
+
+    fn place(&self, (domain, Term(term), Position { timestamp, seq }): Fact) -> impl Params {
+        (self.part, domain, term, timestamp, number(seq))
     }
 }
+
+/// No fact comes before this one.
+const LEAST: Fact = (0, Term(i64::MIN), Position { timestamp: i64::MIN, seq: 0 });
 
 /// The sequence number in a column.
 pub(super) fn seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {

@@ -38,8 +38,12 @@ impl Block {
         }
     }
 
+    /// Looks at every word: to stop at the first one without its bit is a branch that no processor foresees, and until it is
+    /// decided the lines of the next questions are not fetched.
     fn may_have(&self, key: Key) -> bool {
-        self.0.iter().zip(Self::bits(key)).all(|(word, bit)| word & bit != 0)
+        let missing =
+            self.0.iter().zip(Self::bits(key)).fold(0, |missing, (word, bit)| missing | bit & !word);
+        missing == 0
     }
 
     /// By six bits of the term for each word: terms are hashes, but for their upper bits, which are the same in a stretch.
@@ -85,7 +89,8 @@ fn key(&(domain, term, _): &Fact) -> Key {
 pub(super) fn write(connection: &Connection, part: PartId, facts: &[Fact]) -> rusqlite::Result<u32> {
     let Some((domain, Term(term))) = facts.first().map(key) else { return Ok(0) };
     let blocks = blocks(facts);
-    let bits: Vec<u8> = blocks.iter().flat_map(|block| block.0).flat_map(u64::to_le_bytes).collect();
+    let bits =
+        blocks.iter().flat_map(|block| block.0.map(u64::to_le_bytes)).collect::<Vec<_>>().into_flattened();
     connection
         .prepare_cached("INSERT INTO sieve VALUES (NULL, ?, ?, ?, ?)")?
         .execute(params![part, domain, term, bits])?;
