@@ -155,6 +155,7 @@ pub(super) fn collect(
         next = chunks.behind(low)?;
     }
     while let Some(chunk) = next {
+        let room = enough - found.len();
         let (mut within, mut last, mut ends) = (Vec::new(), chunk.first, !ascending && chunk.first < low);
         chunk.visit(|fact| {
             if fact > high {
@@ -166,9 +167,8 @@ pub(super) fn collect(
             if fact >= low && position.seq >= oldest {
                 within.push(position);
             }
-            ControlFlow::Continue(())
+            if ascending && within.len() == room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        let room = enough - found.len();
         if ascending {
             found.extend(within.into_iter().take(room));
         } else {
