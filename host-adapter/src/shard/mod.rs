@@ -32,7 +32,7 @@ use crate::storage::{Delivery, Endpoint, Inbox, Settled, Store, ToShard};
 use crate::transport::Answer;
 
 use jobs::Jobs;
-use sign::Signer;
+use sign::{Signer, Unsigned};
 
 /// What the operator decides about attempts.
 #[derive(Clone, Debug)]
@@ -57,6 +57,17 @@ fn unusable() -> Answer {
             .to_owned(),
         status: None,
     }
+}
+
+/// Signs an attempt and makes it; `None` where it cannot be sent.
+async fn post<T: Transport<Answer = Answer>>(
+    transport: &T,
+    endpoint: &Endpoint,
+    unsigned: Option<Unsigned>,
+) -> Option<Answer> {
+    let signed = unsigned?.sign().await?;
+    let (url, headers) = (Url::parse(endpoint.url().expose()).ok()?, signed.headers());
+    Some(transport.post(&url, &headers, &signed.payload).await)
 }
 
 /// What an attempt comes to that the shard itself has to give up.
@@ -212,14 +223,7 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
         let transport = Arc::clone(&self.transport);
         Some(self.attempts.spawn_local(async move {
             let (started, _flight) = (time::Instant::now(), endpoint.tally().fly());
-            let signed = match unsigned {
-                Some(unsigned) => unsigned.sign().await,
-                None => None,
-            };
-            let answer = match (signed, Url::parse(endpoint.url().expose())) {
-                (Some(signed), Ok(url)) => transport.post(&url, &signed.headers(), &signed.payload).await,
-                _ => unusable(),
-            };
+            let answer = post(&*transport, &endpoint, unsigned).await.unwrap_or_else(unusable);
             Ended { ticket: attempt.ticket, answer, took: started.elapsed() }
         }))
     }

@@ -10,7 +10,7 @@ use rusqlite::{Row, types::Type};
 use super::{facts::Fact, varint};
 use crate::{
     filter::Term,
-    storage::{Position, Seq},
+    storage::Position,
 };
 
 /// Bytes at which a chunk ends, but for the fact that reaches them: a page of the file has seven chunks. A question reads
