@@ -63,7 +63,7 @@ fn unusable() -> Answer {
 async fn post<T: Transport<Answer = Answer>>(
     transport: &T,
     endpoint: &Endpoint,
-    unsigned: Option<Unsigned>,
+    unsigned: Option<Box<Unsigned>>,
 ) -> Option<Answer> {
     let signed = unsigned?.sign().await?;
     let (url, headers) = (Url::parse(endpoint.url().expose()).ok()?, signed.headers());

@@ -35,7 +35,7 @@ struct Tokens {
 const INLINE_BYTES: usize = 16 * 1024;
 
 /// One attempt before its body is rendered and signed: all that changes with the store, as it was when the attempt
-/// began.
+/// began. In a place of its own, as [`Signed`] is: an attempt is moved into its task, and what it holds with it.
 pub(super) struct Unsigned {
     delivery: Delivery,
     block: SignatureBlock,
@@ -56,7 +56,7 @@ impl Signer {
     }
 
     /// An attempt to sign. `None` when the store has no signing key.
-    pub(super) fn prepare(&mut self, delivery: Delivery, now: UnixTime) -> Option<Unsigned> {
+    pub(super) fn prepare(&mut self, delivery: Delivery, now: UnixTime) -> Option<Box<Unsigned>> {
         let every_attempt = self.every_attempt;
         let secrets =
             || self.store.directory().secrets_for(&delivery.domain, delivery.kind, &delivery.endpoint);
@@ -68,7 +68,7 @@ impl Signer {
         } else {
             first_signature(secret, key, &delivery)
         };
-        Some(Unsigned { delivery, block, secrets, now })
+        Some(Box::new(Unsigned { delivery, block, secrets, now }))
     }
 
     fn key(&mut self) -> Option<(&Secret, &SigningKey)> {
@@ -105,7 +105,7 @@ impl Default for Tokens {
 impl Unsigned {
     /// Signs without keeping the shard from its other attempts. `None` when the secrets for the endpoint cannot be used,
     /// or a legacy webhook has no form for the event.
-    pub(super) async fn sign(self) -> Option<Signed> {
+    pub(super) async fn sign(self: Box<Self>) -> Option<Box<Signed>> {
         if self.delivery.data.len() > INLINE_BYTES {
             spawn_blocking(|| self.sign_here()).await.ok()?
         } else {
@@ -113,7 +113,7 @@ impl Unsigned {
         }
     }
 
-    fn sign_here(self) -> Option<Signed> {
+    fn sign_here(self) -> Option<Box<Signed>> {
         let payload = Format::new(self.delivery.kind, self.delivery.data, &self.block)?;
         let standard = match self.secrets {
             Some(secrets) => {
@@ -122,7 +122,7 @@ impl Unsigned {
             }
             None => None,
         };
-        Some(Signed { payload, standard })
+        Some(Box::new(Signed { payload, standard }))
     }
 }
 
