@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::{Random, Receiver, Reply, Server};
+use sealpost_tests::{Nobody, Random, Receiver, Reply, Server};
 
 const ROUNDS: u32 = 5;
 
@@ -52,8 +52,8 @@ fn every_delivery_ends_exactly_once_whatever_happens() {
         ("server.drain_deadline", "50ms"),
     ]);
     let receivers = [(); 2].map(|()| Receiver::start().answering((0..2000).map(|_| reply(&mut random))));
-    let dead = format!("http://{}/", Receiver::start().stop());
-    let urls = [receivers[0].url("/"), receivers[1].url("/"), dead];
+    let nobody = Nobody::start();
+    let urls = [receivers[0].url("/"), receivers[1].url("/"), nobody.url("/")];
     let _ = server.api().subscribe("opened", &urls).expect(200);
     let _ = server.api().subscribe("clicked", &urls[..2]).expect(200);
 

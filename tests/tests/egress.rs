@@ -1,7 +1,7 @@
 //! The egress guard on the running server: at saving, at testing, and at every attempt.
 
 use sealpost_tests::calls::{event, webhooks};
-use sealpost_tests::{Receiver, Reply, Response, Server};
+use sealpost_tests::{Nobody, Receiver, Reply, Response, Server};
 
 /// Creating a webhook and testing one, with this URL.
 fn save_and_test(server: &Server, url: &str) -> [Response; 2] {
@@ -264,7 +264,8 @@ fn proxy_variables_of_the_environment_lead_nowhere() {
     let variables = names.map(|name| (name, format!("http://127.0.0.1:{port}")));
     let server = Server::within(&variables, &[]);
     let receiver = Receiver::start();
-    let over_tls = format!("https://{}/", Receiver::start().stop());
+    let nobody = Nobody::start();
+    let over_tls = format!("https://{}/", nobody.address());
     let _ = server.api().subscribe("opened", &[receiver.url("/"), over_tls.clone()]).expect(200);
     for (url, code) in [(receiver.url("/"), serde_json::Value::Null), (over_tls, 0.into())] {
         let tested = server.api().multipart("PUT", &webhooks("/opened/test"), &[("url", &url)]);

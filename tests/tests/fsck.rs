@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 
 use rusqlite::Connection;
 use sealpost_tests::calls::event;
-use sealpost_tests::{Receiver, Server, sealpost};
+use sealpost_tests::{Nobody, Receiver, Server, sealpost};
 
 /// A page of the database.
 const PAGE: usize = 16_384;
@@ -15,9 +15,9 @@ const PAGE: usize = 16_384;
 /// A server that has stopped, with events delivered and pending.
 fn left() -> Server {
     let receiver = Receiver::start();
-    let dead = format!("http://{}/", Receiver::start().stop());
+    let nobody = Nobody::start();
     let mut server = Server::with(&[("delivery.schedule", "1h")]);
-    let _ = server.api().subscribe("opened", &[receiver.url("/"), dead]).expect(200);
+    let _ = server.api().subscribe("opened", &[receiver.url("/"), nobody.url("/")]).expect(200);
     let of_account = [("url", &*receiver.url("/")), ("event_types", "clicked")];
     let made = server.api().multipart("POST", "/v1/webhooks", &of_account).expect(200).json();
     let secrets = format!("/v1/webhooks/{}/secrets", made["webhook_id"].as_str().unwrap());

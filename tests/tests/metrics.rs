@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, events, webhooks};
 use sealpost_tests::tools::{GCC, available};
-use sealpost_tests::{API_KEY, Api, Receiver, Reply, Server, WallClock};
+use sealpost_tests::{API_KEY, Api, Nobody, Receiver, Reply, Server, WallClock};
 
 /// The series of a scrape, by name and labels.
 struct Scrape(BTreeMap<String, f64>);
@@ -112,8 +112,8 @@ fn events_deliveries_and_endpoints_are_counted_by_what_became_of_them() {
 #[test]
 fn refusals_for_want_of_room_are_counted_by_status() {
     let full = Server::with(&[("storage.max_pending", "1"), ("delivery.schedule", "1h")]);
-    let dead = format!("http://{}/", Receiver::start().stop());
-    let _ = full.api().subscribe("opened", &[dead]).expect(200);
+    let nobody = Nobody::start();
+    let _ = full.api().subscribe("opened", &[nobody.url("/")]).expect(200);
     let _ = full.api().submit(&event("opened", "one")).expect(200);
     let _ = full.api().submit(&event("opened", "two")).expect(429);
     let no_disk = Server::with(&[("storage.min_free_disk", "1024TiB")]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, webhooks};
-use sealpost_tests::{Receiver, Reply, Request, SIGNING_KEY, Server, signature};
+use sealpost_tests::{Nobody, Receiver, Reply, Request, SIGNING_KEY, Server, signature};
 
 /// The waits of the usual test schedule, `50ms,100ms,200ms`.
 const STEPS: [Duration; 3] =
@@ -104,8 +104,8 @@ fn a_connection_that_is_closed_or_refused_is_tried_again() {
     let mut server = Server::start();
     let closing = Receiver::start().otherwise(Reply::Close);
     subscribe(&server, "opened", &closing);
-    let nobody = format!("http://{}/", Receiver::start().stop());
-    let _ = server.api().subscribe("clicked", &[nobody]).expect(200);
+    let nobody = Nobody::start();
+    let _ = server.api().subscribe("clicked", &[nobody.url("/")]).expect(200);
     let _ =
         server.api().submit(&format!("[{},{}]", event("opened", "one"), event("clicked", "two"))).expect(200);
 

@@ -1,7 +1,7 @@
 //! The management of webhooks, body for body as Mailgun's own clients know it.
 
 use sealpost_tests::calls::{events, webhooks};
-use sealpost_tests::{Receiver, Reply, Response, SIGNING_KEY, Server, signature};
+use sealpost_tests::{Nobody, Receiver, Reply, Response, SIGNING_KEY, Server, signature};
 
 const FIRST: &str = "https://8.8.8.8/first";
 const SECOND: &str = "https://8.8.8.8/second?a=b";
@@ -96,7 +96,8 @@ fn a_test_call_tells_the_receivers_answer_and_stores_nothing() {
     let answers =
         [Reply::Status(200), Reply::Status(204), Reply::Status(302), Reply::Status(500), Reply::Hang];
     let receiver = Receiver::start().answering(answers);
-    let closed = format!("http://{}/", Receiver::start().stop());
+    let nobody = Nobody::start();
+    let closed = nobody.url("/");
     let test = |url: &str| {
         let tested = put(&server, "/clicked/test", &[("url", url)]).expect(200).json();
         (tested["code"].as_u64(), tested["message"].as_str().expect("a message").to_owned())

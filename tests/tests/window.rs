@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::{Receiver, Reply, Request, Server};
+use sealpost_tests::{Nobody, Receiver, Reply, Request, Server};
 
 /// Submits `count` opened events and tells their ids.
 fn submit(server: &Server, count: usize) -> Vec<String> {
@@ -83,8 +83,8 @@ fn a_dead_endpoint_with_a_long_backlog_holds_up_nobody() {
         ("delivery.window_per_endpoint", "8"),
         ("delivery.schedule", "10m"),
     ]);
-    let (dead, healthy) = (Receiver::start().stop(), Receiver::start());
-    let _ = server.api().subscribe("opened", &[format!("http://{dead}/")]).expect(200);
+    let (nobody, healthy) = (Nobody::start(), Receiver::start());
+    let _ = server.api().subscribe("opened", &[nobody.url("/")]).expect(200);
     let _ = server.api().subscribe("clicked", &[healthy.url("/")]).expect(200);
     let _ = submit(&server, 500);
 

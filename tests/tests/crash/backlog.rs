@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sealpost_tests::calls::{event, events};
-use sealpost_tests::{Receiver, Server, extent};
+use sealpost_tests::{Nobody, Server, extent};
 
 use crate::books::Books;
 use crate::{soon, time_to_ready};
@@ -15,8 +15,8 @@ const BATCH: usize = 5_000;
 fn a_server_with_a_long_backlog_is_ready_as_soon_after_a_kill() {
     let deliveries: usize = extent(100_000, 1_000_000);
     let mut server = Server::with(&[("delivery.schedule", "30m"), ("log.level", "warn")]);
-    let dead = Receiver::start().stop();
-    let urls = ["a", "b", "c"].map(|path| format!("http://{dead}/{path}"));
+    let nobody = Nobody::start();
+    let urls = ["/a", "/b", "/c"].map(|path| nobody.url(path));
     let _ = server.api().subscribe("opened", &urls).expect(200);
     let mut sent = 0;
     while 3 * sent < deliveries {

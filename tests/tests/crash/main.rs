@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sealpost_tests::{Random, Receiver, Server, extent};
+use sealpost_tests::{Nobody, Random, Server, extent};
 
 use books::Books;
 use load::Submitter;
@@ -61,7 +61,8 @@ fn nothing_is_lost_and_nothing_half_stored_over_many_kills_under_load() {
     let mut server = Server::with(&SETTINGS);
     let witness = Witness::default();
     let receiver = witness.receiver();
-    let dead = format!("http://{}", Receiver::start().stop());
+    let nobody = Nobody::start();
+    let dead = nobody.url("");
     witness::subscribe(&server.api(), &receiver, &dead);
     let mut submitters: Vec<_> =
         (0..SUBMITTERS).map(|name| Submitter::new(name, Random::new(random.below(1 << 32)))).collect();

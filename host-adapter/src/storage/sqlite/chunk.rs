@@ -8,10 +8,7 @@ use std::ops::ControlFlow;
 use rusqlite::{Row, types::Type};
 
 use super::{facts::Fact, varint};
-use crate::{
-    filter::Term,
-    storage::Position,
-};
+use crate::{filter::Term, storage::Position};
 
 /// Bytes at which a chunk ends, but for the fact that reaches them: a page of the file has seven chunks. A question reads
 /// one chunk at least, and half of it for nothing.
