@@ -27,8 +27,9 @@ const LEVELS: usize = LAST_LEVEL as usize;
 
 /// Facts that a step takes from each part that it merges, about: this part of a round, 2048 with the usual settings.
 const FACTS: usize = 128;
-/// A step for every so many facts that come, this part of a round. A step moves those of five parts, so that merging, three
-/// times for each fact, keeps ahead of them.
+/// A step for every so many facts that come, this part of a round. A step moves those of five parts: 3.75 for each fact that
+/// comes. Each is moved three times, so that merging keeps ahead, and not by much: what it does beside an event is part of
+/// what the event costs.
 const PACE: usize = 96;
 /// Chunks of a part that is gone that one step removes.
 const CHUNKS: i64 = 128;
