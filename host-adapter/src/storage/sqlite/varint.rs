@@ -1,7 +1,7 @@
 //! Numbers in as many bytes as they need: seven bits in each, the lowest first; the eighth says that more follow.
 //!
-//! Seven or eight such numbers make an entry of the index that a page or a merge reads by the thousand. So up to eight
-//! bytes are put together, or taken apart, at once.
+//! A fact of the index is three of them, and a merge reads facts by the million. So up to eight bytes are put together, or
+//! taken apart, at once.
 
 /// Bytes of a number at most.
 pub(super) const MAX_LEN: usize = 10;
@@ -19,7 +19,7 @@ pub(super) fn write(out: &mut Vec<u8>, value: u64) {
     if value < SHORT {
         let more = MORE & !(u64::MAX << (8 * (length - 1)));
         let end = out.len() + length as usize;
-        // Eight bytes are one instruction, so many as there are a call.
+        // To write eight bytes is one instruction, to write some of them a call.
         out.extend_from_slice(&(apart(value) | more).to_le_bytes());
         out.truncate(end);
         return;
