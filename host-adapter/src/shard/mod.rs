@@ -59,17 +59,6 @@ fn unusable() -> Answer {
     }
 }
 
-/// Signs an attempt and makes it; `None` where it cannot be sent.
-async fn post<T: Transport<Answer = Answer>>(
-    transport: &T,
-    endpoint: &Endpoint,
-    unsigned: Option<Box<Unsigned>>,
-) -> Option<Answer> {
-    let signed = unsigned?.sign().await?;
-    let (url, headers) = (Url::parse(endpoint.url().expose()).ok()?, signed.headers());
-    Some(transport.post(&url, &headers, &signed.payload).await)
-}
-
 /// What an attempt comes to that the shard itself has to give up.
 fn overdue() -> Answer {
     let fault = Fault::Timeout;
@@ -361,4 +350,15 @@ impl<T: Transport<Answer = Answer> + 'static> Shard<T> {
             }
         }
     }
+}
+
+/// Signs an attempt and makes it; `None` where it cannot be sent.
+async fn post<T: Transport<Answer = Answer>>(
+    transport: &T,
+    endpoint: &Endpoint,
+    unsigned: Option<Box<Unsigned>>,
+) -> Option<Answer> {
+    let signed = unsigned?.sign().await?;
+    let (url, headers) = (Url::parse(endpoint.url().expose()).ok()?, signed.headers());
+    Some(transport.post(&url, &headers, &signed.payload).await)
 }

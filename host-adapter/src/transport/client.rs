@@ -144,6 +144,7 @@ impl Client {
         let headers = self.headers(body.content_type(), headers)?;
         let head = RequestHead { url, headers: &headers, content_length: body.len() };
         if let Some((bins, id)) = self.bin_of(url) {
+            // In a place of its own: few attempts are for a bin, and the others are not to carry room for that.
             return Box::pin(in_process::hand_over(bins, id, &head, body, deadline)).await;
         }
         let origin = Origin::of(url);
@@ -258,8 +259,8 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The same future, ended with `late` when `deadline` comes first. It has a place of its own, as that which hands over to a
-/// bin has: most attempts find a connection, and are not to carry room for what leads to one.
+/// The same future, ended with `late` when `deadline` comes first. It has a place of its own: most attempts find a
+/// connection, and are not to carry room for what leads to one.
 fn within<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T, Failure>>,

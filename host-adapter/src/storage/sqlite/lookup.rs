@@ -169,11 +169,10 @@ pub(super) fn collect(
             }
             if ascending && within.len() == room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if ascending {
-            found.extend(within.into_iter().take(room));
-        } else {
-            found.extend(within.into_iter().rev().take(room));
+        if !ascending {
+            within.reverse();
         }
+        found.extend(within.into_iter().take(room));
         if ends || found.len() >= enough {
             break;
         }

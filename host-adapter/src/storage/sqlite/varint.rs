@@ -84,6 +84,11 @@ mod tests {
         bytes
     }
 
+    /// Numbers of every length alike.
+    fn numbers() -> impl Strategy<Value = Vec<u64>> {
+        prop::collection::vec((any::<u64>(), 0..64_u32).prop_map(|(value, shift)| value >> shift), 0..40)
+    }
+
     #[test]
     fn numbers_of_every_length_are_written_as_the_format_says_and_come_back() {
         let edges = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
@@ -109,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back_one_after_the_other(values in prop::collection::vec(any::<u64>().prop_flat_map(|value| (0..64_u32).prop_map(move |shift| value >> shift)), 0..40)) {
+        fn numbers_come_back_one_after_the_other(values in numbers()) {
             let mut bytes = Vec::new();
             values.iter().for_each(|value| write(&mut bytes, *value));
             let mut rest = &*bytes;
