@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::health::Health;
-use super::lane::{Lane, Ring};
+use super::lane::{Lane, ROUNDS, Ring};
 use super::queue::{LaneQueue, Queue};
 use super::rings::Rings;
 use super::slot::{NIL, Slot};
@@ -136,7 +136,7 @@ impl<S: AsRef<[Slot]>, L: AsRef<[Lane]>> Dispatcher<S, L> {
 
     /// Whether so many outcomes wait for their record that no attempt may start.
     pub(super) fn records_are_behind(&self) -> bool {
-        self.unrecorded / 2 >= self.limits.in_flight
+        self.unrecorded / u32::from(ROUNDS) >= self.limits.in_flight
     }
 
     pub(super) fn slot(&self, index: u32) -> Slot {

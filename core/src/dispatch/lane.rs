@@ -9,6 +9,10 @@ use crate::time::Instant;
 /// "No lane", where a lane's index stands.
 pub(super) const NO_LANE: u16 = u16::MAX;
 
+/// How many attempts may be unrecorded for each that may be in flight: while one flies, the outcome of another is being
+/// written, one waits for the next write, and one was written and may not be known here.
+pub(super) const ROUNDS: u16 = 4;
+
 /// Room for one endpoint. The caller owns the memory: `[Lane::CLOSED; 8]` takes 448 bytes, and 384 on a
 /// microcontroller.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +28,7 @@ pub struct Lane {
     pub(super) probe_until: Instant,
     /// Attempts under way.
     pub(super) flying: u16,
-    /// Attempts whose outcome is not recorded yet: those under way, and as many again that were answered.
+    /// Attempts whose outcome is not recorded yet: those under way, and those that were answered.
     pub(super) unrecorded: u16,
     /// The endpoint's own limit of attempts in flight.
     pub(super) cap: u16,
@@ -77,8 +81,8 @@ impl Lane {
         flags: 0,
     };
 
-    /// The largest cap, of which the double can be counted.
-    const MOST: u16 = u16::MAX / 2;
+    /// The largest cap, whose rounds can be counted.
+    const MOST: u16 = u16::MAX / ROUNDS;
     const MEMBERSHIPS: u8 = (1 << Ring::COUNT) - 1;
     const OPEN: u8 = 1 << 5;
     const PAUSED: u8 = 1 << 6;
@@ -134,7 +138,7 @@ impl Lane {
 
     /// Whether so many outcomes wait for their record that no attempt may start.
     const fn records_are_behind(&self) -> bool {
-        self.unrecorded / 2 >= self.cap
+        self.unrecorded / ROUNDS >= self.cap
     }
 
     /// The ring that its next attempt would be served from, if one may start now.

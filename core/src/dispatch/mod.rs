@@ -24,9 +24,9 @@
 //!    └───────────────── handle_recorded, retry kept ─────────────────────────┘ └──▶ free
 //! ```
 //! An attempt is in flight until its outcome, and *unrecorded* until [`handle_recorded`]: the host has committed what
-//! became of it. There are never more unrecorded attempts than twice as many as may be in flight, of a lane and in
-//! all, which bounds the duplicates after a crash; and a slow disk slows attempts instead of growing a queue. The
-//! outcomes of one round are thus written while the next one flies.
+//! became of it. There are never more unrecorded attempts than four times as many as may be in flight, of a lane and in
+//! all, which bounds the duplicates after a crash; and a slow disk slows attempts instead of growing a queue. So
+//! outcomes are written, and the next ones wait for that, while further attempts fly.
 //!
 //! # Fairness
 //! Lanes with a ready delivery form three rings, each served round robin: *up* and answering, *up* but silent, and
@@ -113,7 +113,7 @@ pub struct Limits {
     /// A longer wait than this leaves the window by a record and comes back through storage. A host without
     /// storage sets [`Duration::MAX`].
     pub keep: Duration,
-    /// Attempts in flight in all, and as many again whose outcome is being recorded; 0 counts as 1.
+    /// Attempts in flight in all, and three times as many whose outcome is being recorded; 0 counts as 1.
     pub in_flight: u32,
     /// Slots that one lane may hold, so that an endpoint with a long backlog leaves room for others; 0 counts
     /// as 1.

@@ -17,8 +17,8 @@ where
     S: AsRef<[Slot]> + AsMut<[Slot]>,
     L: AsRef<[Lane]> + AsMut<[Lane]>,
 {
-    /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight, and as many again whose outcome
-    /// is being recorded (0 counts as 1, and more than 32 767 as that).
+    /// Opens a lane for an endpoint of this health with at most `cap` attempts in flight, and three times as many whose
+    /// outcome is being recorded (0 counts as 1, and more than 16 383 as that).
     ///
     /// # Errors
     /// [`Full`] when every lane is open.

@@ -22,8 +22,8 @@ use witness::Witness;
 
 const SUBMITTERS: usize = 4;
 /// Attempts of one endpoint that may be without a committed outcome, and so the most that one kill may repeat of it:
-/// twice as many as may be in flight.
-const UNRECORDED: usize = 16;
+/// four times as many as may be in flight.
+const UNRECORDED: usize = 32;
 /// Waits that end soon, since one endpoint is dead; long enough for those that fail a few times. Outcomes wait long
 /// for company, so that as many as can be are not committed when a kill comes.
 const SETTINGS: [(&str, &str); 5] = [

@@ -180,17 +180,21 @@ fn a_long_wait_leaves_the_window_and_comes_back_with_its_history() {
 }
 
 #[test]
-fn an_answer_makes_room_for_the_next_attempt_until_as_many_wait_for_their_record() {
+fn an_answer_makes_room_for_the_next_attempt_until_three_times_as_many_wait_for_their_record() {
     const IN_FLIGHT: u32 = 3;
     let mut world = World::new(Limits { in_flight: IN_FLIGHT, ..kept() });
     let lane = world.lane(Health::Up);
     world.enqueue(0..20, lane);
     let now = world.at();
     let mut records = Vec::new();
-    for round in 0..2 {
+    for round in 0..4 {
         let flying: Vec<_> = std::iter::from_fn(|| world.dispatcher.poll_attempt(now)).collect();
         assert_eq!((flying.len(), world.dispatcher.in_flight()), (3, IN_FLIGHT));
-        assert_eq!(world.dispatcher.awaits_record(lane), round > 0, "the next round waits for these records");
+        assert_eq!(
+            world.dispatcher.awaits_record(lane),
+            round == 3,
+            "the next round waits for these records"
+        );
         for attempt in flying {
             world.dispatcher.handle_outcome(now, attempt.ticket, Outcome::Acknowledged).unwrap();
             records.push(world.dispatcher.poll_record(now).unwrap());

@@ -173,8 +173,8 @@ impl<'p> Contract<'p> {
         if all_flying >= limits.in_flight as usize {
             self.violated(now, format_args!("{all_flying} in flight, and one more"));
         }
-        let cap = if suspect { 1 } else { 2 * usize::from(self.plan.cap) };
-        if unrecorded >= cap || self.open.len() >= 2 * limits.in_flight as usize {
+        let cap = if suspect { 1 } else { 4 * usize::from(self.plan.cap) };
+        if unrecorded >= cap || self.open.len() >= 4 * limits.in_flight as usize {
             let all = self.open.len();
             self.violated(now, format_args!("{unrecorded} and in all {all} without a record, and one more"));
         }
