@@ -296,14 +296,18 @@ impl Delivery {
     fn read(layers: &mut Layers) -> Result<Self, ConfigError> {
         let in_flight = layers.number("delivery.in_flight", 1..=65_535)?;
         let window = layers.number("delivery.window", 1..=65_535)?;
+        let in_flight_per_endpoint =
+            layers.number("delivery.in_flight_per_endpoint", 1..=in_flight.min(1024))?;
         Ok(Self {
             schedule: layers.schedule("delivery.schedule")?,
             deadline: layers.millis("delivery.deadline", "10ms", "10m")?,
-            in_flight_per_endpoint: layers
-                .number("delivery.in_flight_per_endpoint", 1..=in_flight.min(1024))?,
+            in_flight_per_endpoint,
             in_flight,
             window,
-            window_per_endpoint: layers.number("delivery.window_per_endpoint", 1..=window)?,
+            window_per_endpoint: match layers.number("delivery.window_per_endpoint", 0..=window)? {
+                0 => share_of_one(in_flight_per_endpoint).min(window),
+                some => some,
+            },
             keep: layers.millis("delivery.keep", "0s", "1d")?,
             shards: layers.number("delivery.shards", 1..=64)?,
             gone: layers.one("delivery.gone", value::GONE, value::gone)?,
@@ -316,6 +320,12 @@ impl Delivery {
                 .unwrap_or_else(|| concat!("sealpost/", env!("CARGO_PKG_VERSION")).to_owned()),
         })
     }
+}
+
+/// What one endpoint holds of the window where nobody says otherwise. Four of each that may be in flight may wait for their
+/// outcome to be written, and as many go out until more has come from the store.
+fn share_of_one(in_flight_per_endpoint: u16) -> u16 {
+    in_flight_per_endpoint.saturating_mul(8).max(256)
 }
 
 impl Egress {

@@ -557,10 +557,10 @@ where
         self.rings.seat(self.window.lanes_mut(), &self.answers, id);
     }
 
-    /// Has the lane asked for more once half of its quota is free.
+    /// Has the lane asked for more once an eighth of its quota is free: early, since the answer takes two commits.
     fn want_refill(&mut self, id: u16) {
-        let lane = self.lane(id);
-        if lane.has_backlog() && lane.held <= self.limits.quota / 2 {
+        let (lane, quota) = (self.lane(id), self.limits.quota);
+        if lane.has_backlog() && lane.held <= quota - quota.div_ceil(8) {
             self.refills.push(self.window.lanes_mut(), id);
         }
     }

@@ -122,6 +122,27 @@ fn there_are_no_more_shards_than_have_enough_attempts_in_flight() {
 }
 
 #[test]
+fn an_endpoint_has_a_share_of_the_window_for_what_it_may_have_in_flight() {
+    for (window, in_flight, said, share) in [
+        (16384, 8, 0, 256),
+        (16384, 64, 0, 512),
+        (16384, 64, 32, 32),
+        (100, 8, 0, 100),
+        (65535, 256, 0, 2048),
+    ] {
+        let file = file(&format!(
+            "[delivery]\nwindow = {window}\nin_flight_per_endpoint = {in_flight}\nwindow_per_endpoint = {said}"
+        ));
+        let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+        assert_eq!(
+            Config::load(&sources).unwrap().delivery.window_per_endpoint,
+            share,
+            "{in_flight} in flight"
+        );
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
     let file = file("[delivery]\nshards = 2\nin_flight = 20\nwindow = 2000");
     let mut sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
@@ -189,7 +210,7 @@ fn every_wrong_value_is_told_with_its_place_and_what_would_be_right() {
         ("delivery.deadline", "11m", "a duration from 10ms to 10m"),
         ("delivery.in_flight_per_endpoint", "257", "a whole number from 1 to 256"),
         ("delivery.window", "65536", "a whole number from 1 to 65535"),
-        ("delivery.window_per_endpoint", "16385", "a whole number from 1 to 16384"),
+        ("delivery.window_per_endpoint", "16385", "a whole number from 0 to 16384"),
         ("delivery.shards", "65", "a whole number from 1 to 64"),
         ("delivery.gone", "maybe", "retry or stop"),
         ("delivery.standard_webhooks", "yes", "true or false"),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::storage::Seq;
 
-/// How many events have a place, by their numbers: twice what the window holds for an endpoint.
+/// How many events have a place, by their numbers: twice what the window usually holds for an endpoint.
 const PLACES: usize = 512;
 
 /// Bytes of event-data that are kept; with [`PLACES`] the bound of memory, 2 MiB. For more, the copy is what costs.

@@ -39,7 +39,7 @@ use crate::{
 /// outcomes and the answers to other submissions wait for it.
 const BATCH: usize = 512;
 /// Records from which on waiting for more gains nothing.
-const ENOUGH_RECORDS: usize = 256;
+const ENOUGH_RECORDS: usize = 128;
 /// How soon it is tried again what found the disk full or the database locked.
 const PAUSE: Duration = Duration::from_secs(1);
 
