@@ -19,16 +19,21 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{OpenCause, alarm::Alarm, error::passing, schema};
+use super::{
+    OpenCause,
+    alarm::Alarm,
+    error::passing,
+    schema::{self, PAGE},
+};
 
-/// New frames of the log, pages of 16 KiB, after which the thread is asked to move them: 8 MiB.
-const EVERY: u32 = 512;
+/// New frames of the log after which the thread is asked to move them: 8 MiB.
+const EVERY: u32 = (8 << 20) / PAGE;
 
 /// Frames from which on the log is to start again: 64 MiB.
-const LONG: u32 = 4096;
+const LONG: u32 = (64 << 20) / PAGE;
 
 /// Frames at which commits wait until it does: 96 MiB.
-const TOO_LONG: u32 = 6144;
+const TOO_LONG: u32 = (96 << 20) / PAGE;
 
 thread_local! {
     /// Frames in the log after this thread's last commit; SQLite's hook has no other place to tell.

@@ -10,9 +10,9 @@ use rusqlite::{Row, types::Type};
 use super::{facts::Fact, varint};
 use crate::{filter::Term, storage::Position};
 
-/// Bytes at which a chunk ends, but for the fact that reaches them: a page of the file has seven chunks. A question reads
+/// Bytes at which a chunk ends, but for the fact that reaches them: a page of the file has four chunks. A question reads
 /// one chunk at least, and half of it for nothing.
-const FULL: usize = 2048;
+const FULL: usize = 1950;
 
 /// Facts of a chunk at most: each behind the first takes three bytes or more.
 pub(super) const MOST: usize = 1 + FULL.div_ceil(3);

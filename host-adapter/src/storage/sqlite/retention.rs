@@ -2,18 +2,15 @@
 
 use rusqlite::{Connection, params};
 
-use super::{books::Books, merge, parts};
+use super::{books::Books, merge, parts, schema::PAGE};
 use crate::storage::{Retained, wall_millis};
 
 /// Bytes of event-data after which a slice removes no further event.
 const BYTES: i64 = 8 << 20;
 
-/// Bytes of a page.
-const PAGE: i64 = 16 << 10;
-
 /// Pages that one slice gives back to the file system, beside twice as many as it removes: the pages of indexes, and of
 /// earlier slices.
-const PAGES: i64 = 8;
+const PAGES: i64 = 16;
 
 /// Where a walk stands that has seen everything, while space is still given back.
 const WALKED: i64 = i64::MAX;
@@ -34,7 +31,7 @@ pub(super) fn retain(
         books.ids.parts_changed();
     }
     let all_removed = !merge::remove_gone(connection)?;
-    let all_given_back = give_back(connection, 2 * looked.bytes / PAGE + PAGES)?;
+    let all_given_back = give_back(connection, 2 * looked.bytes / i64::from(PAGE) + PAGES)?;
     let done = looked.reached.is_none() && all_removed && all_given_back;
     books.counts.retained_to = if done { 0 } else { looked.reached.unwrap_or(WALKED) };
     Ok(Retained { removed: looked.ended.len(), done })

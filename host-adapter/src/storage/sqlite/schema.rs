@@ -27,6 +27,9 @@ pub(super) struct Migration {
     fill: Option<fn(&Connection) -> rusqlite::Result<()>>,
 }
 
+/// Bytes of a page. Stores of earlier versions keep pages of 16 KiB.
+pub(super) const PAGE: u32 = 8 << 10;
+
 /// Says in the file's header whose it is: `Seal` in ASCII.
 const APPLICATION_ID: u32 = 0x5365_616C;
 
@@ -34,9 +37,9 @@ const APPLICATION_ID: u32 = 0x5365_616C;
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenCause> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The first two take effect only before there is a page, the last on every open.
+    connection.pragma_update(None, "page_size", PAGE)?;
     connection.execute_batch(
-        "PRAGMA page_size = 16384;
-         PRAGMA auto_vacuum = INCREMENTAL;
+        "PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
