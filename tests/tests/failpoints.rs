@@ -88,8 +88,8 @@ fn a_kill_between_commit_and_answer_makes_one_event_without_an_id_by_its_idempot
 #[test]
 fn while_no_outcome_can_be_committed_no_more_attempts_begin_than_may_wait_for_it() {
     const EVENTS: usize = 100;
-    /// Twice as many as may be in flight.
-    const UNRECORDED: usize = 16;
+    /// Four times as many as may be in flight.
+    const UNRECORDED: usize = 32;
     let mut server = Server::start();
     let receiver = Receiver::start().otherwise(Reply::After(Duration::from_millis(100), 200));
     let _ = server.api().subscribe("opened", &[receiver.url("/")]).expect(200);

@@ -10,7 +10,7 @@ use sealpost_tests::calls::event;
 use sealpost_tests::{Nobody, Receiver, Server, sealpost};
 
 /// A page of the database.
-const PAGE: usize = 16_384;
+const PAGE: usize = 8_192;
 
 /// A server that has stopped, with events delivered and pending.
 fn left() -> Server {

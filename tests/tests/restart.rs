@@ -13,9 +13,9 @@ use sealpost_tests::{API_KEY, Api, Receiver, Reply, Server, extent, sealpost};
 /// Long enough for every test here to come to its end.
 const PATIENT: (&str, &str) =
     ("delivery.schedule", "100ms,200ms,300ms,300ms,300ms,300ms,300ms,300ms,1s,1s,1s,10s");
-/// Attempts of one endpoint that may be without a committed outcome, and so the most that a kill may repeat: twice as many
-/// as may be in flight.
-const UNRECORDED: usize = 16;
+/// Attempts of one endpoint that may be without a committed outcome, and so the most that a kill may repeat: four times as
+/// many as may be in flight.
+const UNRECORDED: usize = 32;
 
 fn submit(api: &Api, ids: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
     let ids = BTreeSet::from_iter(ids.into_iter().map(|id| format!("e{id}")));
