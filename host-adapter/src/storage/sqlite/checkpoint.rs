@@ -26,7 +26,8 @@ use super::{
     schema::{self, PAGE},
 };
 
-/// New frames of the log after which the thread is asked to move them: 8 MiB.
+/// New frames of the log after which the thread is asked to move them: 8 MiB. Here and below it is twice that in a store
+/// of an earlier version, whose pages are larger.
 const EVERY: u32 = (8 << 20) / PAGE;
 
 /// Frames from which on the log is to start again: 64 MiB.
