@@ -30,5 +30,5 @@ pub use nobody::Nobody;
 pub use program::sealpost;
 pub use random::Random;
 pub use receiver::{Receiver, Reply, Request};
-pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server};
+pub use server::{API_KEY, DOMAIN, SIGNING_KEY, Server, UNRECORDED};
 pub use shim::{Failpoint, Names, WallClock};

@@ -17,6 +17,9 @@ pub const API_KEY: &str = "key-0123456789abcdef0123456789abcdef";
 pub const SIGNING_KEY: &str = "key-55c5c5c5c55f55ca5cd5f55d5c555c55";
 /// The domain that every test server has.
 pub const DOMAIN: &str = "example.com";
+/// Attempts of one endpoint that may be without a committed outcome, and so the most that one kill may repeat of it: four
+/// times as many as may be in flight.
+pub const UNRECORDED: usize = 32;
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);

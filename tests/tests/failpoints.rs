@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use sealpost_tests::calls::{event, events};
 use sealpost_tests::tools::{GCC, available};
-use sealpost_tests::{Failpoint, Receiver, Reply, Request, Server};
+use sealpost_tests::{Failpoint, Receiver, Reply, Request, Server, UNRECORDED};
 
 #[test]
 fn a_kill_between_the_receivers_200_and_our_commit_repeats_one_attempt_with_the_same_event() {
@@ -88,8 +88,6 @@ fn a_kill_between_commit_and_answer_makes_one_event_without_an_id_by_its_idempot
 #[test]
 fn while_no_outcome_can_be_committed_no_more_attempts_begin_than_may_wait_for_it() {
     const EVENTS: usize = 100;
-    /// Four times as many as may be in flight.
-    const UNRECORDED: usize = 32;
     let mut server = Server::start();
     let receiver = Receiver::start().otherwise(Reply::After(Duration::from_millis(100), 200));
     let _ = server.api().subscribe("opened", &[receiver.url("/")]).expect(200);

@@ -14,16 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sealpost_tests::{Nobody, Random, Server, extent};
+use sealpost_tests::{Nobody, Random, Server, UNRECORDED, extent};
 
 use books::Books;
 use load::Submitter;
 use witness::Witness;
 
 const SUBMITTERS: usize = 4;
-/// Attempts of one endpoint that may be without a committed outcome, and so the most that one kill may repeat of it:
-/// four times as many as may be in flight.
-const UNRECORDED: usize = 32;
 /// Waits that end soon, since one endpoint is dead; long enough for those that fail a few times. Outcomes wait long
 /// for company, so that as many as can be are not committed when a kill comes.
 const SETTINGS: [(&str, &str); 5] = [

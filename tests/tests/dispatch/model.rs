@@ -9,6 +9,8 @@ use super::op::Op;
 
 const SLOTS: usize = 48;
 pub(crate) const LANES: usize = 9;
+/// Attempts that may be unrecorded for each that may be in flight.
+const ROUNDS: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -407,7 +409,7 @@ impl Rig {
     /// The lanes that may be served, and from which ring.
     fn eligible(&self) -> Vec<(LaneId, Ring)> {
         let (places, suspects) = (self.limits.in_flight as usize, self.unrecorded(is_suspect));
-        if self.flying(|_| true) >= places || self.unrecorded(|_| true) >= 4 * places {
+        if self.flying(|_| true) >= places || self.unrecorded(|_| true) >= ROUNDS * places {
             return Vec::new();
         }
         let most = (self.limits.in_flight / 4 * 3).max(1) as usize;
@@ -419,7 +421,9 @@ impl Rig {
             let flying = self.flying(|d| d.lane == *id);
             let unrecorded = self.unrecorded(|d| d.lane == *id);
             let may = match lane.health {
-                Health::Up => flying < usize::from(lane.window) && unrecorded < 4 * usize::from(lane.cap),
+                Health::Up => {
+                    flying < usize::from(lane.window) && unrecorded < ROUNDS * usize::from(lane.cap)
+                }
                 Health::Suspect { .. } => unrecorded == 0 && suspects < most,
                 Health::Down => {
                     unrecorded == 0 && suspects < most && lane.probe.is_none_or(|probe| probe == *head)
@@ -656,12 +660,12 @@ impl Rig {
         assert_eq!(self.dispatcher.in_flight() as usize, self.flying(|_| true));
         assert_eq!(self.dispatcher.unrecorded() as usize, self.unrecorded(|_| true));
         assert!(self.dispatcher.in_flight() <= self.limits.in_flight);
-        assert!(self.dispatcher.unrecorded() <= 4 * self.limits.in_flight);
+        assert!(self.dispatcher.unrecorded() as usize <= ROUNDS * self.limits.in_flight as usize);
         for (id, lane) in &self.lanes {
             assert_eq!(self.dispatcher.held(*id) as usize, self.held(*id));
             assert_eq!(self.dispatcher.health(*id), lane.health);
             assert!(self.held(*id) <= self.limits.quota as usize);
-            assert!(self.unrecorded(|d| d.lane == *id) <= 4 * usize::from(lane.cap));
+            assert!(self.unrecorded(|d| d.lane == *id) <= ROUNDS * usize::from(lane.cap));
         }
         let timed = |d: &&Delivery| matches!(d.place, Place::Waiting | Place::Flying { .. });
         let first = self.deliveries.values().filter(timed).map(|d| d.due).min();

@@ -10,6 +10,9 @@ use super::plan::Plan;
 use super::store::Settled;
 use super::story::Story;
 
+/// Attempts that may be unrecorded for each that may be in flight.
+const ROUNDS: usize = 4;
+
 /// What was seen of one delivery.
 #[derive(Debug)]
 struct Seen {
@@ -173,8 +176,8 @@ impl<'p> Contract<'p> {
         if all_flying >= limits.in_flight as usize {
             self.violated(now, format_args!("{all_flying} in flight, and one more"));
         }
-        let cap = if suspect { 1 } else { 4 * usize::from(self.plan.cap) };
-        if unrecorded >= cap || self.open.len() >= 4 * limits.in_flight as usize {
+        let cap = if suspect { 1 } else { ROUNDS * usize::from(self.plan.cap) };
+        if unrecorded >= cap || self.open.len() >= ROUNDS * limits.in_flight as usize {
             let all = self.open.len();
             self.violated(now, format_args!("{unrecorded} and in all {all} without a record, and one more"));
         }
